@@ -1,0 +1,55 @@
+# Everything runs in .venv, which `make requirements` makes from a plain Python 3.11 or newer.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help requirements run quality test lock clean
+
+BIN := .venv/bin
+READY := .venv/.ready
+# Another Python can be named: make requirements PYTHON=/opt/python/bin/python3
+PYTHON ?=
+LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-header
+
+help: ## Show this
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
+
+requirements: $(READY) ## Make .venv and install what is locked in requirements/ (again only when that changes)
+
+$(READY): requirements/dev.txt pyproject.toml
+	@set -eu; \
+	new_enough='import sys; sys.exit(sys.version_info < (3, 11))'; \
+	if ! $(BIN)/python -c "$$new_enough" 2>/dev/null; then \
+		for python in $(or $(PYTHON),python3.11 python3.12 python3.13 python3.14 python3 python); do \
+			if "$$python" -c "$$new_enough" 2>/dev/null; then found=$$python; break; fi; \
+		done; \
+		if [ -z "$${found:-}" ]; then \
+			echo "No Python 3.11 or newer found. Install one, or name it: make requirements PYTHON=/path/to/python3" >&2; \
+			exit 1; \
+		fi; \
+		"$$found" -m venv --clear .venv || { \
+			echo "$$found cannot make a virtual environment: install its venv module (Debian: python3-venv)." >&2; \
+			exit 1; \
+		}; \
+	fi
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+run: $(READY) ## Run Spigot before the Jenkins at TARGET_URL, or before a practice Jenkins if that is not set
+	$(BIN)/spigot serve $(if $(TARGET_URL),,--practice)
+
+quality: $(READY) ## Check style, form and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: $(READY) ## Run all tests in parallel, with coverage
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --cov --cov-report term
+
+lock: $(READY) ## Write requirements/ anew from pyproject.toml; UPGRADE=--upgrade takes newer versions
+	$(LOCK) $(UPGRADE) --output-file requirements/run.txt pyproject.toml
+	$(LOCK) $(UPGRADE) --extra dev --output-file requirements/dev.txt pyproject.toml
+
+clean: ## Remove caches, reports and built packages; never ./spigot-data, which holds webhooks, nor .venv
+	rm -rf dist htmlcov .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . \( -name .venv -o -name spigot-data \) -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +

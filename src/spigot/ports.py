@@ -1,0 +1,131 @@
+"""What the core asks of the world, as protocols: a queue, a way to Jenkins, a clock.
+
+The promises stand here in prose; `tests/contract` holds every store to them.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from spigot.valve import ValveRow
+    from spigot.webhook import Attempt, Outcome, Place, Receipt, Webhook
+
+
+class Loaded(NamedTuple):
+    """A waiting webhook with its content, as a worker needs it.
+
+    Attributes:
+        webhook: The webhook, to the byte.
+        place: Where it stands in the queue.
+    """
+
+    webhook: Webhook
+    place: Place
+
+
+class Signs(NamedTuple):
+    """What a gateway watches in its store; whoever changes a thing changes its sign.
+
+    Attributes:
+        valve: The valve as set last.
+        edits: Grows with each replay or drop by a person.
+        position: The newest position given.
+    """
+
+    valve: ValveRow
+    edits: int
+    position: int
+
+
+class Queue(Protocol):
+    """Keeps webhooks in order until they end: delivered, dead or dropped.
+
+    Everything here may be called from any thread. A webhook that was put is never lost, whatever
+    crashes; nobody but `settle` and a person's drop takes one out of waiting.
+    """
+
+    def put(self, webhook: Webhook, done: Callable[[Receipt | Exception], None]) -> None:
+        """Keep a webhook; call `done` once it is safe (committed and synced), or with what failed.
+
+        It gets the next position, at the end of its lane. If the same delivery id, path and hook
+        already waits, nothing is stored and the receipt names the first. An older dead one with
+        the same delivery id is marked resolved. `done` runs on the store's own thread and must
+        only hand on.
+        """
+
+    def places_after(self, position: int, limit: int) -> list[Place]:
+        """Return up to `limit` waiting places beyond `position`, in order.
+
+        Positions are given at commit, in order: a reader that remembers the greatest position it
+        has seen misses nothing that comes later.
+        """
+
+    def still_waiting(self, positions: list[int]) -> set[int]:
+        """Return those of `positions` that still wait."""
+
+    def load(self, position: int) -> Loaded | None:
+        """Return the webhook that waits at `position`, or None if it waits no longer."""
+
+    def settle(self, loaded: Loaded, attempt: Attempt) -> None:
+        """Record an attempt and carry out its decision, durably, before returning.
+
+        If a person dropped the webhook meanwhile, the attempt is recorded and nothing else
+        changes.
+
+        Raises:
+            StoreError: Nothing was changed; the caller keeps the attempt and tries again.
+        """
+
+    def signs(self) -> Signs:
+        """Return what a gateway watches; cheap enough to ask fifty times a second."""
+
+    def changed(self) -> bool:
+        """Tell whether anything was committed since this was last asked; cheaper than `signs`."""
+
+
+class Sender(Protocol):
+    """The way to Jenkins."""
+
+    def send(self, webhook: Webhook) -> Outcome:
+        """Hand a webhook to Jenkins, untouched; never raises for what the network does."""
+
+    def ask(self, method: str, path: str, headers: dict[str, str]) -> Asked:
+        """Ask Jenkins a question that has no side effect; never raises for what the network does.
+
+        Args:
+            method: ``GET`` mostly.
+            path: Below the target's context path, query included.
+            headers: Sent as they are.
+        """
+
+
+class Asked(NamedTuple):
+    """The answer to a question put to Jenkins.
+
+    Attributes:
+        status: The HTTP status; 0 if there was no answer.
+        headers: Names in lower case; the last of repeated ones.
+        body: At most 64 KiB of it.
+        error: Why there was no answer, in words; empty if there was one.
+    """
+
+    status: int
+    headers: dict[str, str]
+    body: bytes = b""
+    error: str = ""
+
+
+class Clock:
+    """Time, passed in wherever it matters so that tests can hold it in their hands."""
+
+    def now(self) -> float:
+        """Return UNIX seconds: for people and records, never for order."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Return seconds that only ever grow: for delays and durations."""
+        return time.monotonic()

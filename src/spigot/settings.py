@@ -1,0 +1,224 @@
+"""The configuration: one table of options, read once into one frozen ``Settings``.
+
+A value comes from the command line, else the environment, else ``spigot.toml``, else the default.
+Defaults are written as in the file and read by the same readers, so what the documentation shows
+is what holds. Reading fails on the first thing that is wrong, a name that nobody knows included:
+a misspelt option that was passed over in silence would show only when it is needed.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from spigot import kinds, units
+from spigot.address import Address, Target
+from spigot.errors import SettingsError
+from spigot.kinds import HookSetting
+from spigot.option import Given, Option, Origin, check_names, read
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+__all__ = ["OPTIONS", "Address", "HookSetting", "Option", "Settings", "Target", "describe", "load"]
+
+_FILE = "spigot.toml"
+_OTHER_VARIABLES = ("SPIGOT_CONFIG", "SPIGOT_S3_BUCKET")
+_KUBERNETES = re.compile(r"SPIGOT_(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_[A-Z]+(_[A-Z]+)?)")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be configured; ``OPTIONS`` says what each means.
+
+    Times are seconds, sizes bytes, paths absolute if ``cwd`` was. Its ``repr`` holds no secret.
+    """
+
+    target: Target | None
+    listen: Address
+    admin: Address
+    admin_token: str | None = field(repr=False)
+    data: Path
+    log_level: str
+    max_body: int
+    memory: int
+    min_free: int
+    connect_timeout: float
+    read_timeout: float
+    retry_delays: tuple[float, ...]
+    settle_after: float
+    probe: str
+    probe_every: float
+    probe_timeout: float
+    parallel: int
+    keep_delivered: float
+    keep_dead: float
+    ca_file: Path | None
+    proxy: str = field(repr=False)
+    only_hooks: bool
+    routes: Mapping[str, str]
+    hooks: tuple[HookSetting, ...]
+
+
+# fmt: off
+OPTIONS: tuple[Option, ...] = (
+    Option("target", kinds.TARGET, "", ("SPIGOT_TARGET", "TARGET_URL"),
+           "Jenkins: its URL with the context path."),
+    Option("listen", kinds.ADDRESS, "0.0.0.0:8000", ("SPIGOT_LISTEN",),
+           "Where webhooks are taken in."),
+    Option("admin", kinds.ADDRESS, "127.0.0.1:8001", ("SPIGOT_ADMIN",),
+           "Where dashboard, API and metrics are; beyond loopback only with `admin_token`."),
+    Option("admin_token", kinds.SECRET, "", ("SPIGOT_ADMIN_TOKEN",),
+           "What `admin` asks for: `env:NAME` or `file:PATH`; in the variable also the token.",
+           secret=True),
+    Option("data", kinds.PATH, "./spigot-data", ("SPIGOT_DATA",),
+           "The directory that keeps the webhooks."),
+    Option("log_level", kinds.LEVEL, "INFO", ("SPIGOT_LOG_LEVEL", "LOG_LEVEL"),
+           "`DEBUG`, `INFO`, `WARNING` or `ERROR`."),
+    Option("max_body", kinds.SIZE_ABOVE_0, "25MiB", ("SPIGOT_MAX_BODY",),
+           "The largest body taken in; GitHub sends up to 25 MB."),
+    Option("memory", kinds.SIZE_ABOVE_0, "128MiB", ("SPIGOT_MEMORY",),
+           "How much webhooks on their way to the disk may take; beyond it the answer is 503."),
+    Option("min_free", kinds.SIZE, "512MiB", ("SPIGOT_MIN_FREE",),
+           "How much disk stays free; below it the answer is 503."),
+    Option("connect_timeout", kinds.DURATION_ABOVE_0, "3s", ("SPIGOT_CONNECT_TIMEOUT",),
+           "How long a connection to Jenkins may take."),
+    Option("read_timeout", kinds.DURATION_ABOVE_0, "60s", ("SPIGOT_READ_TIMEOUT",),
+           "How long Jenkins may take to answer a webhook."),
+    Option("retry_delays", kinds.DURATIONS, ["2s", "10s", "1m", "5m", "15m"],
+           ("SPIGOT_RETRY_DELAYS",),
+           "The waits before further attempts; a webhook that fails after the last one is dead."),
+    Option("settle_after", kinds.DURATION, "5m", ("SPIGOT_SETTLE_AFTER",),
+           "How long after it became ready Jenkins may still be loading plugins and jobs."),
+    Option("probe", kinds.PROBE, "", ("SPIGOT_PROBE",),
+           'The path at Jenkins that tells whether it is ready; `""`: Spigot finds one.'),
+    Option("probe_every", kinds.DURATION_ABOVE_0, "30s", ("SPIGOT_PROBE_EVERY",),
+           "How often Jenkins is probed while webhooks flow."),
+    Option("probe_timeout", kinds.DURATION_ABOVE_0, "5s", ("SPIGOT_PROBE_TIMEOUT",),
+           "How long Jenkins may take to answer a probe."),
+    Option("parallel", kinds.PARALLEL, 16, ("SPIGOT_PARALLEL",),
+           "How many webhooks are on their way to Jenkins at once, 1 to 256."),
+    Option("keep_delivered", kinds.DURATION, "7d", ("SPIGOT_KEEP_DELIVERED",),
+           "How long delivered webhooks are kept."),
+    Option("keep_dead", kinds.DURATION, "90d", ("SPIGOT_KEEP_DEAD",),
+           "How long dead webhooks are kept."),
+    Option("ca_file", kinds.FILE, "", ("SPIGOT_CA_FILE",),
+           'The PEM file of authorities to trust for Jenkins; `""`: those of the system.'),
+    Option("proxy", kinds.PROXY, "", ("SPIGOT_PROXY",),
+           'The proxy to Jenkins, a URL; `none`: no proxy; `""`: as the environment says.',
+           secret=True),
+    Option("only_hooks", kinds.FLAG, default=False, env=("SPIGOT_ONLY_HOOKS",),
+           help="Close the hook paths that Spigot knows by itself; only `[[hooks]]` are open."),
+    Option("routes", kinds.ROUTES, {}, (),
+           "For `/webhooks`: an event's path at Jenkins where that is not `/github-webhook/`."),
+    Option("hooks", kinds.HOOKS, [], (),
+           "Further hook paths: `path`, and if wanted `provider` and `below = true`."),
+)
+# fmt: on
+
+
+def describe() -> list[Option]:
+    """Return all options in the order in which documentation shows them."""
+    return list(OPTIONS)
+
+
+def load(
+    overrides: Mapping[str, object] = {},
+    *,
+    environ: Mapping[str, str],
+    config: Path | None = None,
+    cwd: Path,
+) -> Settings:
+    """Read the configuration.
+
+    Args:
+        overrides: Options from the command line by name; None counts as not given.
+        environ: The environment; an empty variable counts as not set.
+        config: The file; else ``SPIGOT_CONFIG`` names it, else it is ``spigot.toml`` if there.
+        cwd: What relative paths are relative to.
+
+    Raises:
+        SettingsError: Something is wrong; it says where, what it is unless secret, what is allowed.
+    """
+    file, table = _read_file(config, environ, cwd)
+    names = [option.name for option in OPTIONS]
+    check_names(overrides, names, source="command line")
+    check_names(table, names, source=file)
+
+    def given(option: Option) -> Given:
+        def made(value: object, source: str, origin: Origin) -> Given:
+            return Given(value, source, origin, environ, cwd)
+
+        if (value := overrides.get(option.name)) is not None:
+            return made(value, "--" + option.name.replace("_", "-"), Origin.COMMAND_LINE)
+        for variable in option.env:
+            if value := environ.get(variable):
+                return made(value, variable, Origin.ENVIRONMENT)
+        if option.name in table:
+            return made(table[option.name], f"{file}: {option.name}", Origin.FILE)
+        return made(option.default, f"default of {option.name}", Origin.DEFAULT)
+
+    chosen = [(option, given(option)) for option in OPTIONS]
+    _check_variables(environ, [value.value for option, value in chosen if option.secret])
+    settings = Settings(
+        **{option.name: read(value, option.kind, secret=option.secret) for option, value in chosen}
+    )
+    _check_together(settings)
+    return settings
+
+
+def _read_file(
+    config: Path | None, environ: Mapping[str, str], cwd: Path
+) -> tuple[str, dict[str, Any]]:
+    """Return the file's name for errors, and what is in it; nothing if there need be no file."""
+    variable = environ.get("SPIGOT_CONFIG")
+    name = str(config or variable or _FILE)
+    if not (config or variable or (cwd / name).exists()):
+        return name, {}
+    try:
+        return name, tomllib.loads((cwd / name).read_text("utf-8"))
+    except OSError as error:
+        said = "" if config or not variable else " (named by SPIGOT_CONFIG)"
+        why = error.strerror or type(error).__name__
+        raise SettingsError(f"{name}{said} cannot be read: {why}") from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise SettingsError(f"{name}: line {line} is not UTF-8, which TOML must be") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{name} is not TOML: {error}") from None
+
+
+def _check_variables(environ: Mapping[str, str], secrets: list[Any]) -> None:
+    """Refuse ``SPIGOT_…`` variables that nobody knows, unless a secret points there."""
+    known = [variable for option in OPTIONS for variable in option.env]
+    pointed_at = {text.removeprefix("env:") for text in secrets if str(text).startswith("env:")}
+    given = [
+        name
+        for name, value in environ.items()
+        if name.startswith("SPIGOT_") and name not in pointed_at and not _injected(name, value)
+    ]
+    check_names(given, [*known, *_OTHER_VARIABLES], source="environment", prefix="SPIGOT_")
+
+
+def _injected(name: str, value: str) -> bool:
+    """Whether Kubernetes set it, which describes every service in variables of its name."""
+    if name.endswith("_PORT") and re.match("(tcp|udp|sctp)://", value):
+        return True
+    return _KUBERNETES.fullmatch(name) is not None
+
+
+def _check_together(settings: Settings) -> None:
+    if not settings.admin.loopback and settings.admin_token is None:
+        raise SettingsError(
+            f"admin is {settings.admin}, which other machines may reach, and there is no "
+            "admin_token; set SPIGOT_ADMIN_TOKEN, or let admin listen on 127.0.0.1"
+        )
+    if settings.max_body > settings.memory:
+        raise SettingsError(
+            f"max_body is {units.format_size(settings.max_body)}, but memory only "
+            f"{units.format_size(settings.memory)}: such a body would never be taken in; "
+            "allowed: a max_body that is not above memory"
+        )

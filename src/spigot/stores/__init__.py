@@ -1,0 +1,1 @@
+"""Where webhooks wait: each store keeps the promises of `spigot.ports`."""

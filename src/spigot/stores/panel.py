@@ -1,0 +1,107 @@
+"""The control panel in the store: the valve, the counts, and what the running gateway knows."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from spigot.valve import ValveRow, effective
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from spigot.ports import Clock
+    from spigot.stores.history import Read
+    from spigot.stores.writer import Writer
+
+
+class Counts(NamedTuple):
+    """How many webhooks stand where.
+
+    Attributes:
+        stored: Kept since the store was made.
+        waiting: Waiting now, what is in flight included.
+        delivered: Delivered since the store was made.
+        dead: Dead letters that no redelivery has resolved.
+        oldest_received_at: When the one that has waited longest was received, UNIX seconds.
+    """
+
+    stored: int
+    waiting: int
+    delivered: int
+    dead: int
+    oldest_received_at: float | None
+
+
+class Panel:
+    """Reads and sets what commands and the gateway share.
+
+    Args:
+        read: Runs a query and returns its rows.
+        writer: Writes; a gateway's own, or a command's.
+        clock: Tells the time of a change.
+    """
+
+    def __init__(self, read: Read, writer: Writer, clock: Clock) -> None:
+        self._read = read
+        self._writer = writer
+        self._clock = clock
+
+    def counts(self) -> Counts:
+        """Count; quick however many there are."""
+        ((stored, waiting, delivered),) = self._read(
+            "SELECT stored, waiting, delivered FROM totals"
+        )
+        ((dead,),) = self._read(
+            "SELECT count(*) FROM ended WHERE state = 'dead' AND resolved_by IS NULL"
+        )
+        oldest = self._read(
+            "SELECT w.received_at FROM waiting q JOIN webhooks w ON w.serial = q.serial "
+            "ORDER BY q.position LIMIT 1"
+        )
+        return Counts(stored, waiting, delivered, dead,
+                      oldest[0][0] if oldest else None)  # fmt: skip
+
+    def valve(self) -> ValveRow:
+        """Return the valve as it stands now."""
+        (row,) = self._read("SELECT is_on, reason, since, until, version FROM valve")
+        return effective(ValveRow._make((bool(row[0]), *row[1:])), self._clock.now())
+
+    def set_valve(self, *, on: bool, reason: str = "", until: float | None = None) -> ValveRow:
+        """Set the valve and return it. An OFF that is OFF already keeps its `since`.
+
+        Args:
+            on: ON or OFF.
+            reason: Why, in a person's words.
+            until: When an OFF shall end by itself, UNIX seconds.
+        """
+        before = self.valve()
+        since = before.since if before.on == on else self._clock.now()
+        self._writer.call(_set_valve, (on, reason, since, until))
+        return self.valve()
+
+    def report(self) -> dict[str, Any]:
+        """Return what the gateway reported last; empty before the first."""
+        ((text,),) = self._read("SELECT report FROM gateway")
+        report: dict[str, Any] = json.loads(text)
+        return report
+
+    def set_report(self, report: dict[str, Any]) -> None:
+        """Replace the gateway's report."""
+        self._writer.call(_set_report, json.dumps(report), vital=True)
+
+
+def _set_valve(
+    db: sqlite3.Connection, rows: list[tuple[bool, str, float, float | None]]
+) -> list[None]:
+    for row in rows:
+        db.execute(
+            "UPDATE valve SET is_on = ?, reason = ?, since = ?, until = ?, version = version + 1",
+            row,
+        )
+    return [None] * len(rows)
+
+
+def _set_report(db: sqlite3.Connection, reports: list[str]) -> list[None]:
+    db.execute("UPDATE gateway SET report = ?", (reports[-1],))
+    return [None] * len(reports)

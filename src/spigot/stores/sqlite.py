@@ -1,0 +1,231 @@
+"""The queue in one SQLite file: what `ports.Queue` promises, with one sync for many webhooks."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from spigot.errors import StoreError
+from spigot.ports import Clock, Loaded, Signs
+from spigot.stores import database
+from spigot.stores.arrivals import Arrival, Arrivals, delivery_key
+from spigot.stores.content import pack, unpack
+from spigot.stores.history import History
+from spigot.stores.panel import Panel
+from spigot.stores.room import Room
+from spigot.stores.writer import Writer
+from spigot.valve import ValveRow
+from spigot.webhook import Attempt, Place, Receipt, State, Verdict, Webhook
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+class _Settlement(NamedTuple):
+    loaded: Loaded
+    attempt: Attempt
+
+
+class SqliteStore:
+    """One data directory, opened by a gateway or by a command; both see each other's changes.
+
+    Args:
+        directory: The data directory.
+        create: Make it where it is missing.
+        min_free: Bytes of room below which nothing new is kept.
+        clock: Tells the time.
+
+    Attributes:
+        history: What people ask of the store: list, show, replay, drop.
+        panel: The valve, the counts, and what the running gateway reports.
+        room: Whether there is room, and the reserve for settling on a full disk.
+        lock: Held by the one gateway that serves this directory.
+
+    Raises:
+        StoreError: As `database.prepare` says.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        create: bool = True,
+        min_free: int = 0,
+        clock: Clock | None = None,
+    ) -> None:
+        self.path = database.prepare(directory, create=create)
+        self.lock = database.ServeLock(directory)
+        self._reader = database.connect(self.path)
+        self._reading = threading.Lock()
+        self._data_version = -1
+        self.room = Room(directory, min_free=min_free, clock=clock or Clock())
+        self.writer = Writer(
+            self._connect_writer,
+            explain=self._explain,
+            on_full=self.room.give_up_reserve,
+            on_rollback=self._unlearn,
+        )
+        self._arrivals: Arrivals
+        self.history = History(self._read, self.writer, clock or Clock())
+        self.panel = Panel(self._read, self.writer, clock or Clock())
+
+    def close(self) -> None:
+        """Write what was handed over, then let go of the files."""
+        self.writer.close()
+        self._reader.close()
+        self.lock.release()
+
+    # --- ports.Queue -------------------------------------------------------------------------
+
+    def put(self, webhook: Webhook, done: Callable[[Receipt | Exception], None]) -> None:
+        """Keep a webhook; see `ports.Queue.put`.
+
+        Compression happens here, on the caller's thread, while the writer syncs what came before.
+        """
+        content = pack(webhook.headers, webhook.body)
+        arrival = Arrival(webhook, content, delivery_key(webhook))
+        self.writer.submit(self._put, arrival, done, size=len(content))
+
+    def places_after(self, position: int, limit: int) -> list[Place]:
+        """Return the next waiting places; see `ports.Queue.places_after`."""
+        rows = self._read(
+            "SELECT position, lane, path, due_at, delay, attempts FROM waiting "
+            "WHERE position > ? ORDER BY position LIMIT ?",
+            (position, limit),
+        )
+        return list(map(Place._make, rows))
+
+    def still_waiting(self, positions: list[int]) -> set[int]:
+        """Return those that still wait; see `ports.Queue.still_waiting`."""
+        found: set[int] = set()
+        for start in range(0, len(positions), 500):
+            part = positions[start : start + 500]
+            marks = ",".join("?" * len(part))
+            rows = self._read(f"SELECT position FROM waiting WHERE position IN ({marks})", part)  # noqa: S608 - only question marks
+            found.update(position for (position,) in rows)
+        return found
+
+    def load(self, position: int) -> Loaded | None:
+        """Return what waits at `position`; see `ports.Queue.load`."""
+        rows = self._read(
+            "SELECT q.lane, q.path, q.due_at, q.delay, q.attempts, w.id, w.received_at, w.method, "
+            "w.query, w.hook, w.provider, w.event, w.delivery, w.content "
+            "FROM waiting q JOIN webhooks w ON w.serial = q.serial WHERE q.position = ?",
+            (position,),
+        )
+        if not rows:
+            return None
+        (lane, path, due_at, delay, attempts, id_, received_at, method) = rows[0][:8]
+        (query, hook, provider, event, delivery, content) = rows[0][8:]
+        headers, body = unpack(content)
+        webhook = Webhook(
+            id_,
+            received_at,
+            method,
+            path,
+            query,
+            headers,
+            body,
+            hook,
+            provider,
+            event,
+            delivery,
+            lane,
+        )
+        return Loaded(webhook, Place(position, lane, path, due_at, delay, attempts))
+
+    def settle(self, loaded: Loaded, attempt: Attempt) -> None:
+        """Record an attempt and carry out its decision; see `ports.Queue.settle`."""
+        self.writer.call(self._settle, _Settlement(loaded, attempt), vital=True)
+
+    def signs(self) -> Signs:
+        """Return what a gateway watches; see `ports.Queue.signs`."""
+        (row,) = self._read(
+            "SELECT is_on, reason, since, until, version, edits, position FROM valve, totals"
+        )
+        return Signs(ValveRow(bool(row[0]), *row[1:5]), row[5], row[6])
+
+    def changed(self) -> bool:
+        """Tell whether anything was committed since; see `ports.Queue.changed`."""
+        ((version,),) = self._read("PRAGMA data_version")
+        before, self._data_version = self._data_version, version
+        return bool(before != version)
+
+    # --- inside ------------------------------------------------------------------------------
+
+    def _connect_writer(self) -> sqlite3.Connection:
+        db = database.connect(self.path, cache_kib=16 * 1024)
+        self._arrivals = Arrivals(db)
+        return db
+
+    def _unlearn(self) -> None:
+        self._arrivals.unlearn()
+
+    def _put(self, db: sqlite3.Connection, items: list[Arrival]) -> list[Receipt]:
+        return self._arrivals.put(db, items)
+
+    def _settle(self, db: sqlite3.Connection, items: list[_Settlement]) -> list[None]:
+        _settle(db, items)
+        self._arrivals.forget(
+            db, [item.loaded for item in items if item.attempt.decision.verdict in _ENDS]
+        )
+        return [None] * len(items)
+
+    def _read(self, sql: str, parameters: object = ()) -> list[tuple[Any, ...]]:
+        try:
+            with self._reading:
+                return self._reader.execute(sql, parameters).fetchall()  # type: ignore[arg-type]
+        except sqlite3.Error as error:
+            raise StoreError(self._explain(error)) from error
+
+    def _explain(self, error: Exception) -> str:
+        return database.explain(error, self.path)
+
+
+_ENDS = {Verdict.DELIVERED: State.DELIVERED, Verdict.DEAD: State.DEAD}
+
+
+_ATTEMPT = (
+    "INSERT INTO attempts SELECT serial, "
+    "1 + (SELECT coalesce(max(number), 0) FROM attempts a WHERE a.serial = w.serial), "
+    "?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM webhooks w WHERE id = ?"
+)
+_END = "INSERT INTO ended SELECT serial, ?, ?, ?, ?, delivery, NULL FROM waiting WHERE position = ?"
+_AGAIN = "UPDATE waiting SET due_at = ?, delay = ?, attempts = attempts + ? WHERE position = ?"
+
+
+def _settle(db: sqlite3.Connection, items: list[_Settlement]) -> None:
+    """Carry out decisions; the only place where an attempt changes a webhook's state."""
+    db.executemany(_ATTEMPT, [_attempt_row(item) for item in items])
+    again: list[tuple[object, ...]] = []
+    for loaded, attempt in items:
+        position = loaded.place.position
+        decision = attempt.decision
+        state = _ENDS.get(decision.verdict)
+        if state is None:
+            held = decision.verdict is not Verdict.AGAIN
+            delay = 0.0 if held else decision.delay
+            due_at = 0.0 if held else attempt.at + attempt.took + delay
+            again.append((due_at, delay, decision.counted, position))
+            continue
+        ended = (state, attempt.at + attempt.took, decision.reason, attempt.outcome.status)
+        if db.execute(_END, (*ended, position)).rowcount:
+            db.execute("DELETE FROM waiting WHERE position = ?", (position,))
+            db.execute(
+                "UPDATE totals SET waiting = waiting - 1, delivered = delivered + ?",
+                (state is State.DELIVERED,),
+            )
+    db.executemany(_AGAIN, again)
+
+
+def _attempt_row(item: _Settlement) -> tuple[object, ...]:
+    attempt = item.attempt
+    outcome, decision = attempt.outcome, attempt.decision
+    answer = b"" if decision.verdict is Verdict.DELIVERED else outcome.answer
+    return (
+        attempt.at, attempt.took, outcome.happened, outcome.status, outcome.error, answer,
+        decision.verdict, decision.reason, decision.counted, decision.maybe_taken,
+        item.loaded.webhook.id,
+    )  # fmt: skip

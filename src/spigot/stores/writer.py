@@ -1,0 +1,233 @@
+"""The one thread that writes: many waiting requests, one commit, one sync.
+
+Whoever wants something written hands over an operation and an item. The thread takes all that has
+gathered while it was busy, runs it as one transaction, and tells each when the commit is on disk.
+Under load a commit so serves many; a single request waits for nobody.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+
+from spigot.errors import StoreError
+from spigot.stores.database import is_full, transaction
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+Operation = Callable[[sqlite3.Connection, list[Item]], list[Result]]
+"""Writes a list of items inside a transaction and returns a result for each, in order."""
+
+Done = Callable[[Any], None]
+
+
+class _Task(NamedTuple):
+    operation: Callable[..., Any]
+    item: Any
+    done: Done
+    size: int
+    vital: bool
+
+
+BATCH_BYTES = 1024 * 1024
+"""What one commit carries at most; something larger gets a commit of its own."""
+
+BATCH_ITEMS = 512
+
+_log = logging.getLogger(__name__)
+
+
+class Writer:
+    """Owns the connection that writes, and the thread that uses it.
+
+    Args:
+        connect: Opens the connection; called on the thread.
+        explain: Turns a database error into a sentence for a person.
+        on_full: Called when the disk is full; makes room if it can and says whether it did.
+        on_rollback: Called after a transaction failed: what operations remember of it is not so.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], sqlite3.Connection],
+        *,
+        explain: Callable[[Exception], str],
+        on_full: Callable[[], bool],
+        on_rollback: Callable[[], None],
+    ) -> None:
+        self._connect = connect
+        self._explain = explain
+        self._on_full = on_full
+        self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
+        self._held: _Task | None = None
+        self._after_commit: list[Callable[[], None]] = []
+        self._on_rollback = on_rollback
+        self._thread = threading.Thread(target=self._run, name="spigot-writer", daemon=True)
+        self._started = threading.Lock()
+        self._closed = False
+
+    def after_commit(self, listener: Callable[[], None]) -> None:
+        """Have `listener` called, on the thread, after each commit; it must only wake somebody."""
+        self._after_commit.append(listener)
+
+    def submit(
+        self,
+        operation: Operation[Item, Result],
+        item: Item,
+        done: Callable[[Result | Exception], None],
+        *,
+        size: int = 0,
+        vital: bool = False,
+    ) -> None:
+        """Have `operation` write `item`; `done` hears the result once it is on disk, or the error.
+
+        Args:
+            operation: Items of the same operation in a batch reach it together, in order.
+            item: What to write.
+            done: Called on the writer's thread; must be quick and must not raise.
+            size: About how many bytes it writes.
+            vital: On a full disk, worth the reserve.
+        """
+        if self._closed:
+            done(StoreError("The store is closed."))
+            return
+        if not self._thread.is_alive():
+            with self._started:
+                if self._thread.ident is None:
+                    self._thread.start()
+        self._tasks.put(_Task(operation, item, done, size, vital))
+
+    def call(
+        self, operation: Operation[Item, Result], item: Item, *, vital: bool = False
+    ) -> Result:
+        """Write `item` as `submit` does, and return the result once it is on disk.
+
+        Raises:
+            StoreError: It was not written.
+        """
+        ready = threading.Event()
+        answer: list[Any] = []
+
+        def done(result: Result | Exception) -> None:
+            answer.append(result)
+            ready.set()
+
+        self.submit(operation, item, done, vital=vital)
+        ready.wait()
+        if isinstance(answer[0], Exception):
+            raise answer[0]
+        result: Result = answer[0]
+        return result
+
+    def between(self, work: Callable[[sqlite3.Connection], object]) -> None:
+        """Run `work` on the thread's connection between two commits, and wait for it."""
+        self.call(_Between(), work)  # type: ignore[arg-type] # one item, outside a transaction
+
+    def close(self) -> None:
+        """Write what was handed over, then end the thread and close its connection."""
+        self._closed = True
+        if self._thread.is_alive():
+            self._tasks.put(None)
+            self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            db = self._connect()
+        except sqlite3.Error as error:
+            self._closed = True
+            failure = StoreError(self._explain(error))
+            while (task := self._tasks.get()) is not None:
+                task.done(failure)
+            return
+        try:
+            while batch := self._gather():
+                self._write(db, batch)
+        finally:
+            db.close()
+
+    def _gather(self) -> list[_Task]:
+        """Wait for work, then return all that may share a commit; empty at the end."""
+        task = self._held or self._tasks.get()
+        self._held = None
+        if task is None:
+            return []
+        batch = [task]
+        size = BATCH_BYTES if isinstance(task.operation, _Between) else task.size
+        while size < BATCH_BYTES and len(batch) < BATCH_ITEMS:
+            try:
+                task = self._tasks.get_nowait()
+            except queue.Empty:
+                break
+            if task is None:
+                self._tasks.put(None)  # what is in hand is written first
+                break
+            size += task.size
+            if size > BATCH_BYTES or isinstance(task.operation, _Between):
+                self._held = task
+                break
+            batch.append(task)
+        return batch
+
+    def _write(self, db: sqlite3.Connection, batch: list[_Task]) -> None:
+        operation = batch[0].operation
+        if isinstance(operation, _Between):
+            batch[0].done(_attempt(lambda: operation(db, batch[0].item), self._explain))
+            return
+        try:
+            results = self._commit(db, batch)
+        except Exception as error:  # noqa: BLE001 - whatever it was, each item hears of it
+            if len(batch) > 1:
+                # One bad item must not fail the others: each gets a commit of its own.
+                for task in batch:
+                    self._write(db, [task])
+                return
+            results = [error if isinstance(error, StoreError) else StoreError(self._explain(error))]
+        for task, result in zip(batch, results, strict=True):
+            task.done(result)
+        for listener in self._after_commit:
+            listener()
+
+    def _commit(self, db: sqlite3.Connection, batch: list[_Task]) -> list[Any]:
+        try:
+            return _run_batch(db, batch)
+        except sqlite3.Error as error:
+            self._on_rollback()
+            vital = all(task.vital for task in batch)
+            if not (is_full(error) and vital and self._on_full()):
+                raise
+            _log.warning("The disk is full: the reserve was given up so that settling goes on.")
+            return _run_batch(db, batch)
+
+
+class _Between:
+    """Marks work that runs between two transactions."""
+
+    def __call__(
+        self, db: sqlite3.Connection, work: Callable[[sqlite3.Connection], object]
+    ) -> None:
+        work(db)
+
+
+def _run_batch(db: sqlite3.Connection, batch: list[_Task]) -> list[Any]:
+    groups: dict[Callable[..., Any], list[int]] = {}
+    for index, task in enumerate(batch):
+        groups.setdefault(task.operation, []).append(index)
+    results: list[Any] = [None] * len(batch)
+    with transaction(db):
+        for operation, indexes in groups.items():
+            answers = operation(db, [batch[index].item for index in indexes])
+            for index, answer in zip(indexes, answers, strict=True):
+                results[index] = answer
+    return results
+
+
+def _attempt(work: Callable[[], None], explain: Callable[[Exception], str]) -> Exception | None:
+    try:
+        work()
+    except sqlite3.Error as error:
+        return StoreError(explain(error))
+    return None
