@@ -144,7 +144,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8080)
     parser.add_argument("--context-path", default="", metavar="/PATH")
-    parser.add_argument("--phase", type=Phase, default=Phase.READY, choices=tuple(Phase))
+    phases = tuple(phase for phase in Phase if phase is not Phase.DOWN)  # nobody could call it back
+    parser.add_argument("--phase", type=Phase, default=Phase.READY, choices=phases)
     parser.add_argument("--quiet", action="store_true", help="print nothing for a webhook taken")
     options = parser.parse_args(arguments)
     control = Control(options.phase)

@@ -41,6 +41,7 @@ class SqliteStore:
         history: What people ask of the store: list, show, replay, drop.
         panel: The valve, the counts, and what the running gateway reports.
         room: Whether there is room, and the reserve for settling on a full disk.
+        on_arrival: Called on the writer's thread once new webhooks are on disk; only to wake somebody.
         lock: Held by the one gateway that serves this directory.
 
     Raises:
@@ -68,6 +69,9 @@ class SqliteStore:
             on_rollback=self._unlearn,
         )
         self._arrivals: Arrivals
+        self.on_arrival: Callable[[], None] = lambda: None
+        self._arrived = False
+        self.writer.after_commit(self._announce)
         self.history = History(self._read, self.writer, clock or Clock())
         self.panel = Panel(self._read, self.writer, clock or Clock())
 
@@ -163,7 +167,13 @@ class SqliteStore:
     def _unlearn(self) -> None:
         self._arrivals.unlearn()
 
+    def _announce(self) -> None:
+        if self._arrived:
+            self._arrived = False
+            self.on_arrival()
+
     def _put(self, db: sqlite3.Connection, items: list[Arrival]) -> list[Receipt]:
+        self._arrived = True
         return self._arrivals.put(db, items)
 
     def _settle(self, db: sqlite3.Connection, items: list[_Settlement]) -> list[None]:

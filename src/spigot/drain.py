@@ -1,0 +1,385 @@
+"""The loop that lets webhooks flow: lanes side by side, each in order, while the valve is open.
+
+One thread watches the store, the valve and Jenkins and hands out work; a worker makes attempts and
+takes the next piece itself as long as there is one. Nothing of it is asynchronous: Jenkins needs tens
+of deliveries at a time, not thousands.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from spigot.errors import StoreError
+from spigot.lines import Hold, Job, Lines
+from spigot.log import Log
+from spigot.masking import mask_path
+from spigot.readiness import State
+from spigot.valve import ValveRow, effective
+from spigot.webhook import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from spigot.delivery import Delivery
+    from spigot.guard import Guard
+    from spigot.meters import Meters
+    from spigot.ports import Clock, Loaded, Queue
+    from spigot.webhook import Attempt
+
+LOOK_EVERY = 0.05
+"""Seconds between two looks for what other processes changed: a command's OFF, a replay."""
+
+CHUNK = 2000
+"""Places read from the store at a time."""
+
+SLOW = 5.0
+"""Seconds after which an attempt no longer fills one of the `parallel` places: a hanging job must not
+take them all."""
+
+SLOW_MOST = 4
+"""How many times `parallel` attempts there are at most, slow ones included."""
+
+SETTLE_RETRY = 1.0
+"""Seconds between two tries to record an attempt that the store could not take."""
+
+_log = Log(__name__)
+
+
+class Drain:
+    """Delivers what waits; `start` it, and `stop` it.
+
+    Args:
+        store: The queue.
+        delivery: Makes attempts.
+        guard: Knows whether Jenkins is ready.
+        clock: Tells the time.
+        parallel: How many attempts run at once.
+        meters: Counts what happens.
+        on_state: Hears of a changed flow, hold or rest, on the drain's own thread.
+    """
+
+    def __init__(
+        self,
+        store: Queue,
+        delivery: Delivery,
+        guard: Guard,
+        clock: Clock,
+        *,
+        parallel: int,
+        meters: Meters,
+        on_state: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._store = store
+        self._delivery = delivery
+        self._guard = guard
+        self._clock = clock
+        self._parallel = parallel
+        self._meters = meters
+        self._on_state = on_state
+        self._lock = threading.Lock()
+        self._lines = Lines()
+        self._running: dict[int, float] = {}
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._workers = 0
+        self._idle = 0
+        self._valve = ValveRow()
+        self._seen = 0
+        self._edits = -1
+        self._was_ready = False
+        self._halted = ""
+        self._flows = False
+        self._stopping = False
+        self._wake = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="spigot-drain", daemon=True)
+
+    def start(self, holds: Iterable[tuple[str, str, float]] = ()) -> None:
+        """Begin.
+
+        Args:
+            holds: Paths held before a restart: path, why, since when (UNIX seconds). Each may try
+                at once.
+        """
+        now, tick = self._clock.now(), self._clock.monotonic()
+        for path, why, since in holds:
+            ago = max(0.0, now - since)
+            self._lines.hold(path, Hold(why, since, tick - ago, 1, tick), tick)
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Hear that Jenkins changed, or something else that matters; never waits."""
+        self._wake.set()
+
+    def arrived(self) -> None:
+        """Hear that a webhook was stored; while none may flow, the next look is soon enough."""
+        if self._flows:
+            self._wake.set()
+
+    def stop(self, patience: float) -> bool:
+        """Start no further attempts and wait for those that run.
+
+        Args:
+            patience: Seconds to wait at most.
+
+        Returns:
+            Whether all ended. The others stay waiting in the store and are sent again at the next
+            start; Jenkins may so get them twice.
+        """
+        self._stopping = True
+        self._wake.set()
+        end = time.monotonic() + patience
+        self._thread.join(patience)
+        while self.running and time.monotonic() < end:
+            time.sleep(0.01)
+        for _ in range(self._workers):
+            self._jobs.put(None)
+        return not self.running
+
+    @property
+    def running(self) -> int:
+        """How many attempts run now."""
+        return len(self._running)
+
+    @property
+    def flowing(self) -> bool:
+        """Whether webhooks may flow: valve ON, Jenkins not known to be unready, store working."""
+        return self._flows
+
+    @property
+    def halted(self) -> str:
+        """Why no attempt is made although all else is well; empty if none is the matter."""
+        return self._halted
+
+    @property
+    def resting(self) -> int | None:
+        """The version of the valve for which all rests: OFF, and not one attempt runs."""
+        valve = effective(self._valve, self._clock.now())
+        return None if valve.on or self._running else valve.version
+
+    @property
+    def holds(self) -> dict[str, Hold]:
+        """The paths that are held, and why."""
+        with self._lock:
+            return self._lines.holds
+
+    # --- the watching thread -----------------------------------------------------------------
+
+    def _run(self) -> None:
+        while not self._stopping:
+            try:
+                self._look()
+            except StoreError as error:
+                _log.error("The store cannot be read; trying again", exc=error)
+                time.sleep(SETTLE_RETRY)
+            self._hand_out()
+            self._on_state()
+            self._wake.wait(self._pause())
+            self._wake.clear()
+
+    def _look(self) -> None:
+        """Take in what changed: the valve, new webhooks, what people edited, Jenkins."""
+        if self._store.changed():
+            signs = self._store.signs()
+            self._set_valve(signs.valve)
+            self._read_places(signs.position)
+            if signs.edits != self._edits:
+                self._edits = signs.edits
+                self._rouse_dropped()
+        ready = self._guard.readiness.state is State.READY
+        if ready and not self._was_ready:
+            with self._lock:
+                self._lines.try_held(self._clock.monotonic())
+        self._was_ready = ready
+        flows = (
+            effective(self._valve, self._clock.now()).on
+            and self._guard.readiness.state is not State.NOT_READY
+            and not self._halted
+        )
+        if flows and not self._flows and not ready:
+            self._guard.look()
+        self._flows = flows
+
+    def _set_valve(self, valve: ValveRow) -> None:
+        if valve != self._valve:
+            _log.info(f"Valve {valve.word}", reason=valve.reason, until=valve.until)
+            self._valve = valve
+
+    def _read_places(self, newest: int) -> None:
+        while self._seen < newest:
+            places = self._store.places_after(self._seen, CHUNK)
+            now, tick = self._clock.now(), self._clock.monotonic()
+            with self._lock:
+                for place in places:
+                    # A clock that jumped must not stretch a delay.
+                    wait = min(place.due_at - now, place.delay) if place.due_at else 0.0
+                    self._lines.add(
+                        place.lane, place.path, place.position, due=tick + wait, tick=tick
+                    )
+            self._seen = places[-1].position if len(places) == CHUNK else newest
+            if self._flows:
+                self._hand_out()
+
+    def _rouse_dropped(self) -> None:
+        """A sleeping head that a person dropped must not keep its lane asleep."""
+        with self._lock:
+            asleep = self._lines.asleep()
+        still = self._store.still_waiting(list(asleep))
+        with self._lock:
+            for position, lane in asleep.items():
+                if position not in still:
+                    self._lines.rouse(lane, self._clock.monotonic())
+
+    def _hand_out(self) -> None:
+        while (job := self._take()) is not None:
+            with self._lock:
+                lacking = self._jobs.qsize() + 1 > self._idle
+            if lacking and self._workers < self._parallel * SLOW_MOST:
+                self._workers += 1
+                threading.Thread(
+                    target=self._work, name=f"spigot-worker-{self._workers}", daemon=True
+                ).start()
+            self._jobs.put(job)
+
+    def _pause(self) -> float:
+        alarm = self._lines.next_alarm()
+        if alarm is None:
+            return LOOK_EVERY
+        return max(0.001, min(LOOK_EVERY, alarm - self._clock.monotonic()))
+
+    # --- the workers -------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                self._idle += 1
+            job = self._jobs.get()
+            with self._lock:
+                self._idle -= 1
+            if job is None:
+                return
+            while job is not None:
+                self._do(job)
+                job = self._take()
+
+    def _take(self) -> Job | None:
+        tick = self._clock.monotonic()
+        with self._lock:
+            if self._stopping or not self._flows or self._halted:
+                return None
+            if self._guard.readiness.state is State.NOT_READY:
+                return None
+            alone = self._guard.readiness.state is State.UNKNOWN
+            busy = sum(alone or tick - began < SLOW for began in self._running.values())
+            most = 1 if alone else self._parallel
+            if busy >= most or len(self._running) >= self._parallel * SLOW_MOST:
+                return None
+            job = self._lines.take(tick)
+            if job is not None:
+                self._running[job.position] = tick
+            return job
+
+    def _do(self, job: Job) -> None:
+        try:
+            loaded = self._load(job.position)
+            if loaded is None:  # dropped by a person
+                self._finish(job, None, None)
+                return
+            attempt = self._delivery.attempt(loaded, job.hold)
+            self._settle(loaded, attempt)
+            self._finish(job, loaded, attempt)
+        except Exception as error:  # noqa: BLE001 - a worker must not die silently
+            _log.error("An attempt failed inside Spigot; it will be made again", exc=error)
+            with self._lock:
+                self._lines.again(job, self._clock.monotonic() + 60.0, self._clock.monotonic())
+                self._running.pop(job.position, None)
+            self._wake.set()
+
+    def _load(self, position: int) -> Loaded | None:
+        while True:
+            try:
+                return self._store.load(position)
+            except StoreError as error:
+                self._halt(error)
+            self._halted = ""
+
+    def _settle(self, loaded: Loaded, attempt: Attempt) -> None:
+        """Record an attempt, however long the store needs; nothing is sent meanwhile."""
+        while True:
+            try:
+                self._store.settle(loaded, attempt)
+            except StoreError as error:
+                self._halt(error)
+                continue
+            self._halted = ""
+            return
+
+    def _halt(self, error: StoreError) -> None:
+        if not self._halted:
+            _log.error("The store fails: no attempt is made until it works", exc=error)
+        self._halted = str(error)
+        time.sleep(SETTLE_RETRY)
+
+    def _finish(self, job: Job, loaded: Loaded | None, attempt: Attempt | None) -> None:
+        tick = self._clock.monotonic()
+        with self._lock:
+            self._running.pop(job.position, None)
+            if attempt is None:
+                self._lines.ended(job, tick)
+                return
+            decision = attempt.decision
+            if decision.verdict in (Verdict.DELIVERED, Verdict.DEAD):
+                self._lines.ended(job, tick)
+            elif decision.verdict is Verdict.AGAIN:
+                self._lines.again(job, tick + decision.delay, tick)
+            else:
+                self._lines.back(job, tick)
+            lifted = self._change_hold(job, attempt, tick)
+        assert loaded is not None
+        self._meters.attempted(attempt)
+        if decision.verdict not in (Verdict.DELIVERED, Verdict.HOLD_FLOW) or lifted:
+            self._say(loaded, attempt, lifted=lifted)
+            self._wake.set()
+        elif self._stopping or not self._flows or decision.verdict is Verdict.HOLD_FLOW:
+            self._wake.set()
+
+    def _change_hold(self, job: Job, attempt: Attempt, tick: float) -> bool:
+        decision = attempt.decision
+        if decision.verdict is Verdict.DELIVERED:
+            return self._lines.lift(job.path, tick)
+        if decision.verdict is Verdict.HOLD_PATH:
+            before = job.hold
+            if before is None and job.path in self._lines.holds:
+                return False  # one of several that ran at once; the first has said it
+            self._lines.hold(
+                job.path,
+                Hold(
+                    why=decision.reason,
+                    since=before.since if before else self._clock.now(),
+                    since_tick=before.since_tick if before else tick,
+                    times=(before.times if before else 0) + 1,
+                    until=tick + decision.delay,
+                ),
+                tick,
+            )
+        elif decision.verdict in (Verdict.DEAD, Verdict.AGAIN) and job.hold is not None:
+            # The endpoint answers this one webhook: the path itself works, or the next may say.
+            self._lines.hold(job.path, job.hold._replace(until=tick), tick)
+        return False
+
+    def _say(self, loaded: Loaded, attempt: Attempt, *, lifted: bool) -> None:
+        webhook, decision = loaded.webhook, attempt.decision
+        if lifted:
+            _log.info("Path works again", path=mask_path(webhook.path))
+            return
+        say = _log.warning
+        say(
+            f"Webhook: {decision.verdict}",
+            id=webhook.id,
+            lane=webhook.lane,
+            event=webhook.event,
+            reason=decision.reason,
+            attempt=loaded.place.attempts + 1,
+            again_in_s=round(decision.delay, 1) or None,
+        )

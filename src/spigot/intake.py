@@ -1,0 +1,122 @@
+"""From a request to a webhook: the only road to a 2xx. Pure but for the id and the clock.
+
+Signatures have their place in `Intake.webhook`, before anything is kept.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from spigot.errors import Refused
+from spigot.providers import identify
+from spigot.repository import repository_of
+from spigot.routing import lane_of, route
+from spigot.webhook import Webhook, new_id
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from spigot.hooks import Hook, Hooks
+    from spigot.ports import Clock
+    from spigot.providers import Fields
+    from spigot.webhook import Headers
+
+ROUTED = "/webhooks"
+"""Where webhooks go that shall be routed by their event."""
+
+
+class Admitted(NamedTuple):
+    """A request whose path and method are good, before its body is read.
+
+    Attributes:
+        method: Its method.
+        path: Its path below the context path, as received.
+        query: Its query string, as received.
+        hook: The hook that takes it; None if its event will tell (`ROUTED`).
+    """
+
+    method: str
+    path: str
+    query: str
+    hook: Hook | None
+
+
+class Intake:
+    """Knows which requests are webhooks, and reads them.
+
+    Args:
+        hooks: The hook paths.
+        routes: Jenkins paths by event, for `ROUTED`.
+        context: Jenkins' context path, such as ``/jenkins``; requests may carry it or not.
+        clock: Tells the time.
+    """
+
+    def __init__(
+        self, hooks: Hooks, routes: Mapping[str, str], *, context: str, clock: Clock
+    ) -> None:
+        self._hooks = hooks
+        self._routes = routes
+        self._context = context
+        self._clock = clock
+
+    def admit(self, method: str, target: bytes) -> Admitted:
+        """Look at a request's method and target.
+
+        Args:
+            method: As received, such as ``POST``.
+            target: The request target in origin form, as received.
+
+        Raises:
+            Refused: 400 for a target that is no path, 404 for a path that is no hook, 405.
+        """
+        try:
+            text = target.decode("ascii")
+        except UnicodeDecodeError:
+            text = ""
+        if not text.startswith("/"):
+            raise Refused(
+                400,
+                "The request target must be a path that begins with / and is plain ASCII; "
+                "everything else has to be percent-encoded.",
+                reason="target",
+            )
+        path, _, query = text.partition("?")
+        if self._context and path.startswith(self._context + "/"):
+            path = path[len(self._context) :]
+        if path == ROUTED:
+            if method != "POST":
+                raise Refused(
+                    405, f"Send webhooks to {ROUTED} with POST.", reason="method",
+                    headers=(("Allow", "POST"),),
+                )  # fmt: skip
+            return Admitted(method, path, query, None)
+        return Admitted(method, path, query, self._hooks.find(method, path))
+
+    def webhook(self, admitted: Admitted, headers: Headers, body: bytes) -> Webhook:
+        """Read a whole request.
+
+        Raises:
+            Refused: 400 if it was sent to `ROUTED` and nothing tells where it belongs.
+        """
+        fields: Fields = dict(reversed(headers))
+        sender = identify(fields)
+        path, hook = admitted.path, admitted.hook
+        if hook is None:
+            path = route(sender, self._routes)
+            hook = self._hooks.find(admitted.method, path)
+        repository = repository_of(body, fields.get(b"content-type", b""))
+        now = self._clock.now()
+        return Webhook(
+            new_id(now),
+            now,
+            admitted.method,
+            path,
+            admitted.query,
+            headers,
+            body,
+            hook.path,
+            sender.provider,
+            sender.event,
+            sender.delivery,
+            lane_of(hook, path, admitted.query, fields, repository),
+        )

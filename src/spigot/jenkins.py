@@ -1,0 +1,277 @@
+"""HTTP to Jenkins: webhooks untouched, questions without side effects.
+
+The standard library's client is used on purpose: it sends the target, the header values and the
+body as they are given, where a higher client rewrites percent-encodings and adds headers.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import http.client
+import select
+import socket
+import ssl
+import threading
+import time
+import urllib.request
+from collections import deque
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from spigot.errors import SettingsError
+from spigot.ports import Asked
+from spigot.webhook import Happened, Outcome
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from spigot.address import Target
+    from spigot.webhook import Webhook
+
+IDLE_SECONDS = 5.0
+"""An idle connection is used again only for so long: a stale one looks like an outage."""
+
+ANSWER_BYTES = 1024
+"""What is kept of an answer."""
+
+_READ_BYTES = 64 * 1024
+"""What is read of an answer; a connection with more to come is not used again."""
+
+_HOP_BY_HOP = frozenset(
+    b"connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer "
+    b"transfer-encoding upgrade".split()
+)
+"""RFC 9110, section 7.6.1: they concern one connection, never the next."""
+
+
+class Jenkins:
+    """Keeps connections to Jenkins alive and sends over them; safe for many threads.
+
+    Args:
+        target: Where Jenkins is.
+        connect_timeout: Seconds a connection may take.
+        read_timeout: Seconds Jenkins may take to answer a webhook.
+        probe_timeout: Seconds Jenkins may take to answer a question.
+        ca_file: The PEM file of authorities to trust; None for those of the system.
+        proxy: The proxy's URL; ``none`` for none; empty for what the environment says.
+
+    Raises:
+        SettingsError: The authorities cannot be read, or the proxy is of no use.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        *,
+        connect_timeout: float = 3.0,
+        read_timeout: float = 60.0,
+        probe_timeout: float = 5.0,
+        ca_file: Path | None = None,
+        proxy: str = "none",
+    ) -> None:
+        self._target = target
+        self._connect_timeout = connect_timeout
+        self._read_timeout = read_timeout
+        self._probe_timeout = probe_timeout
+        self._proxy = _find_proxy(target, proxy)
+        self._tls = _trust(ca_file) if target.scheme == "https" else None
+        usual = {"http": 80, "https": 443}[target.scheme] == target.port
+        name = f"[{target.host}]" if ":" in target.host else target.host
+        self._host = name if usual else f"{name}:{target.port}"
+        # In absolute form where a proxy forwards plain HTTP (RFC 9112, section 3.2.2).
+        through = self._proxy is not None and self._tls is None
+        self._before_path = f"http://{self._host}{target.context}" if through else target.context
+        self._idle: deque[tuple[float, _Connection]] = deque()
+        self._lock = threading.Lock()
+
+    def send(self, webhook: Webhook) -> Outcome:
+        """Hand a webhook to Jenkins; see `ports.Sender.send`."""
+        named = [value for name, value in webhook.headers if name == b"connection"]
+        dropped = {word.strip().lower() for value in named for word in value.split(b",")}
+        headers = [
+            (name, value)
+            for name, value in webhook.headers
+            if name not in _HOP_BY_HOP and name not in dropped
+            and name not in (b"host", b"content-length", b"expect")
+        ]  # fmt: skip
+        target = webhook.path + (f"?{webhook.query}" if webhook.query else "")
+        try:
+            connection = self._connection()
+        except (OSError, http.client.HTTPException) as error:
+            return Outcome(Happened.NO_CONNECTION, error=_say(error))
+        try:
+            answer, body = self._exchange(
+                connection, webhook.method, target, headers, webhook.body, self._read_timeout
+            )
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
+            return Outcome(Happened.BROKEN, error=_say(error))
+        return Outcome(
+            Happened.ANSWERED,
+            status=answer.status,
+            content_type=(answer.getheader("Content-Type") or "").partition(";")[0].strip().lower(),
+            retry_after=_seconds(answer.getheader("Retry-After")),
+            answer=body[:ANSWER_BYTES],
+            length=len(body),
+            location=answer.getheader("Location") or "",
+        )
+
+    def ask(self, method: str, path: str, headers: dict[str, str]) -> Asked:
+        """Ask Jenkins a question; see `ports.Sender.ask`."""
+        lines = [
+            (name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()
+        ]
+        try:
+            connection = self._connection(fresh=True)
+        except (OSError, http.client.HTTPException) as error:
+            return Asked(0, {}, error=_say(error))
+        try:
+            answer, body = self._exchange(connection, method, path, lines, b"", self._probe_timeout)
+        except (OSError, http.client.HTTPException) as error:
+            return Asked(0, {}, error=_say(error))
+        finally:
+            connection.close()
+        return Asked(answer.status, {n.lower(): v for n, v in answer.getheaders()}, body)
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        with self._lock:
+            while self._idle:
+                self._idle.pop()[1].close()
+
+    def _exchange(
+        self,
+        connection: _Connection,
+        method: str,
+        target: str,
+        headers: list[tuple[bytes, bytes]],
+        body: bytes,
+        timeout: float,
+    ) -> tuple[http.client.HTTPResponse, bytes]:
+        connection.sock.settimeout(timeout)
+        connection.putrequest(
+            method, self._before_path + target, skip_host=True, skip_accept_encoding=True
+        )
+        connection.putheader("Host", self._host)
+        if self._proxy is not None and self._tls is None:
+            for name, text in self._proxy.headers.items():
+                connection.putheader(name, text)
+        for line, value in headers:
+            connection.putheader(line.decode("latin-1"), value)
+        if body or method != "GET":
+            connection.putheader("Content-Length", str(len(body)))
+        # A server that has heard enough answers and closes: its answer counts, not our send.
+        with contextlib.suppress(BrokenPipeError):
+            connection.endheaders(body or None)
+        answer = connection.getresponse()
+        content = answer.read(_READ_BYTES)
+        if answer.isclosed() and not answer.will_close:
+            with self._lock:
+                self._idle.append((time.monotonic(), connection))
+        else:
+            connection.close()
+        return answer, content
+
+    def _connection(self, *, fresh: bool = False) -> _Connection:
+        """Return an open connection: the one used last, if it is still good, or a new one."""
+        while not fresh:
+            with self._lock:
+                if not self._idle:
+                    break
+                since, connection = self._idle.pop()
+            young = time.monotonic() - since < IDLE_SECONDS
+            if young and not select.select([connection.sock], [], [], 0)[0]:
+                return connection
+            connection.close()
+        return self._connect()
+
+    def _connect(self) -> _Connection:
+        place = self._proxy or self._target
+        connection: _Connection
+        if self._tls is None:
+            connection = http.client.HTTPConnection(
+                place.host, place.port, timeout=self._connect_timeout
+            )
+        else:
+            connection = http.client.HTTPSConnection(
+                place.host, place.port, timeout=self._connect_timeout, context=self._tls
+            )
+            if self._proxy is not None:
+                connection.set_tunnel(
+                    self._target.host, self._target.port, dict(self._proxy.headers)
+                )
+        try:
+            connection.connect()
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+_Connection = http.client.HTTPConnection | http.client.HTTPSConnection
+
+
+class _Proxy:
+    def __init__(self, url: str) -> None:
+        try:
+            parts = urlsplit(url if "//" in url else f"http://{url}")
+            self.host, self.port = parts.hostname or "", parts.port or 3128
+        except ValueError:
+            parts, self.host = urlsplit(""), ""
+        if not self.host or parts.scheme != "http":
+            raise SettingsError(
+                "The proxy for Jenkins is no http://HOST:PORT. Set `proxy` (SPIGOT_PROXY) to one, "
+                'or to "none", or mend the http_proxy and https_proxy variables.'
+            )
+        self.headers: dict[str, str] = {}
+        if parts.username:
+            pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+            token = base64.b64encode(pair.encode()).decode()
+            self.headers["Proxy-Authorization"] = f"Basic {token}"
+
+
+def _find_proxy(target: Target, proxy: str) -> _Proxy | None:
+    if proxy == "none":
+        return None
+    if not proxy:
+        if urllib.request.proxy_bypass(f"{target.host}:{target.port}"):
+            return None
+        proxy = urllib.request.getproxies().get(target.scheme, "")
+    return _Proxy(proxy) if proxy else None
+
+
+def _trust(ca_file: Path | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise SettingsError(
+            f"ca_file: {ca_file} holds no certificates in PEM form ({error})."
+        ) from error
+
+
+def _say(error: BaseException) -> str:
+    """Say in words what broke."""
+    if isinstance(error, TimeoutError):
+        return "timed out"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"TLS: {error.verify_message} (ca_file names further authorities to trust)"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS: {error.reason or error}"
+    if isinstance(error, socket.gaierror):
+        return "unknown host"
+    if isinstance(error, ConnectionRefusedError):
+        return "connection refused"
+    if isinstance(error, http.client.RemoteDisconnected):
+        return "closed without an answer"
+    if isinstance(error, ConnectionResetError):
+        return "connection reset"
+    if isinstance(error, OSError):
+        return error.strerror or str(error) or type(error).__name__
+    return f"no readable HTTP ({type(error).__name__})"
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    """Read ``Retry-After`` where it is a number; a date needs two clocks to agree."""
+    text = (retry_after or "").strip()
+    return float(text) if text.isdecimal() and len(text) < 9 else None

@@ -1,0 +1,66 @@
+"""What the running gateway tells the store about itself, so that any command can show it."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from spigot.errors import StoreError
+from spigot.log import Log
+from spigot.masking import mask_path
+
+if TYPE_CHECKING:
+    from spigot.drain import Drain
+    from spigot.guard import Guard
+    from spigot.ports import Clock
+    from spigot.stores.panel import Panel
+
+LEAST_GAP = 0.2
+"""Seconds between two reports, so that a quick change of evidence does not busy the disk."""
+
+_log = Log(__name__)
+
+
+class Reporter:
+    """Writes a report whenever it would differ from the last one.
+
+    Args:
+        panel: Where it goes.
+        drain: What flows, is held, rests.
+        guard: What is known of Jenkins.
+        clock: Tells the time.
+    """
+
+    def __init__(self, panel: Panel, drain: Drain, guard: Guard, clock: Clock) -> None:
+        self._panel = panel
+        self._drain = drain
+        self._guard = guard
+        self._clock = clock
+        self._last: dict[str, Any] = {}
+        self._last_tick = float("-inf")
+
+    def report(self) -> None:
+        """Write a report if there is news; what rests is news at once."""
+        known = self._guard.readiness
+        holds = self._drain.holds
+        current = {
+            "pid": os.getpid(),
+            "jenkins": str(known.state),
+            "jenkins_since": known.since,
+            "evidence": known.evidence,
+            "halted": self._drain.halted,
+            "paths_held": {mask_path(path): hold.why for path, hold in holds.items()},
+            "holds": [[path, hold.why, hold.since] for path, hold in holds.items()],
+            "resting": self._drain.resting,
+        }
+        tick = self._clock.monotonic()
+        urgent = current["resting"] != self._last.get("resting")
+        if current == self._last or (tick - self._last_tick < LEAST_GAP and not urgent):
+            return
+        try:
+            self._panel.set_report(current)
+        except StoreError as error:
+            _log.error("The gateway could not report what it knows", exc=error)
+            self._last_tick = tick + 1.0
+            return
+        self._last, self._last_tick = current, tick
