@@ -12,7 +12,7 @@ from practice_client import HOOK, PUSH, push, send
 
 from spigot.errors import SpigotError
 from spigot.practice import Phase, PracticeJenkins
-from spigot.practice_plugins import CREDENTIAL, KNOWN
+from spigot.practice.plugins import CREDENTIAL, KNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

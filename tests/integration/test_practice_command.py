@@ -14,7 +14,7 @@ import pytest
 from practice_client import HOOK, PUSH, push, send
 
 from spigot.practice import Phase, PracticeJenkins, Visit
-from spigot.practice_command import Control, describe, read_order
+from spigot.practice.command import Control, describe, read_order
 
 
 class TestCommand:

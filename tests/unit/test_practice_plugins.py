@@ -8,8 +8,8 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
-from spigot.practice_http import Answer, Request, read
-from spigot.practice_plugins import CREDENTIAL, KNOWN, TABLE, Plugins, is_hook, takes
+from spigot.practice.http import Answer, Request, read
+from spigot.practice.plugins import CREDENTIAL, KNOWN, TABLE, Plugins, is_hook, takes
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"

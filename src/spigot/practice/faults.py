@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
-from spigot.practice_http import Answer
+from spigot.practice.http import Answer
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,15 @@ import math
 import secrets
 from typing import TYPE_CHECKING
 
-from spigot.practice_faults import Faults
-from spigot.practice_pages import Phase, State, result
-from spigot.practice_plugins import Plugins, is_hook, plugin_at
-from spigot.practice_visits import Entry, Visit, Visits
+from spigot.practice.faults import Faults
+from spigot.practice.pages import Phase, State, result
+from spigot.practice.plugins import Plugins, is_hook, plugin_at
+from spigot.practice.visits import Entry, Visit, Visits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from spigot.practice_http import Answer, Headers, Request
+    from spigot.practice.http import Answer, Headers, Request
 
 
 class Site:

@@ -1,7 +1,7 @@
 """What answers at a practice Jenkins in each phase: its own pages, or what is before it.
 
 A pure rule: from a phase and a request to an answer. Where Jenkins itself is at work, its plugins
-answer at their paths (`spigot.practice_plugins`), its pages everywhere else.
+answer at their paths (`spigot.practice.plugins`), its pages everywhere else.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import json
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from spigot.practice_http import Answer
-from spigot.practice_plugins import CREDENTIAL, SLASHLESS, Plugins, is_hook, takes
+from spigot.practice.http import Answer
+from spigot.practice.plugins import CREDENTIAL, SLASHLESS, Plugins, is_hook, takes
 
 if TYPE_CHECKING:
-    from spigot.practice_http import Request
+    from spigot.practice.http import Request
 
 HTML = "text/html;charset=utf-8"
 VERSION = "2.579"

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, cast
 
 import httptools
 
-from spigot.practice_http import Answer, Headers, Request, read, wire
-from spigot.practice_pages import Phase
+from spigot.practice.http import Answer, Headers, Request, read, wire
+from spigot.practice.pages import Phase
 
 if TYPE_CHECKING:
-    from spigot.practice_faults import Fault
-    from spigot.practice_site import Site
-    from spigot.practice_visits import Entry
+    from spigot.practice.faults import Fault
+    from spigot.practice.site import Site
+    from spigot.practice.visits import Entry
 
 _LINGER_ZERO = struct.pack("ii", 1, 0)
 _UNREADABLE = Answer(400, b"Bad Request")

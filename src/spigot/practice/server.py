@@ -1,10 +1,4 @@
-"""A practice Jenkins: Jenkins' life cycle and plugin answers on a real socket, without Jenkins.
-
-For the demo, the tests and the benchmark. It builds nothing; it answers as Jenkins, its plugins and
-the proxies before it do, refuses, resets and hangs when told to, and remembers what came.
-
-``python -m spigot.practice`` runs one in the foreground; see `spigot.practice_command`.
-"""
+"""The practice Jenkins itself: it listens, changes its phase, and tells what came."""
 
 from __future__ import annotations
 
@@ -16,21 +10,19 @@ import time
 from typing import TYPE_CHECKING, TypeVar
 
 from spigot.errors import SpigotError
-from spigot.practice_connection import Connection
-from spigot.practice_faults import Fault
-from spigot.practice_pages import Phase
-from spigot.practice_plugins import KNOWN, Plugins
-from spigot.practice_site import Site, new_session
-from spigot.practice_visits import Counts, Visit, Visits
+from spigot.practice.connection import Connection
+from spigot.practice.pages import Phase
+from spigot.practice.plugins import KNOWN, Plugins
+from spigot.practice.site import Site, new_session
+from spigot.practice.visits import Counts, Visit, Visits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
-    from spigot.practice_http import Answer, Request
-
-__all__ = ["Counts", "Fault", "Phase", "PracticeJenkins", "Visit"]
+    from spigot.practice.faults import Fault
+    from spigot.practice.http import Answer, Request
 
 _T = TypeVar("_T")
 _PATIENCE = 10.0
@@ -307,9 +299,3 @@ def _new_loop() -> asyncio.AbstractEventLoop:
         else:
             return uvloop.new_event_loop()
     return asyncio.new_event_loop()
-
-
-if __name__ == "__main__":
-    from spigot.practice_command import main
-
-    main()

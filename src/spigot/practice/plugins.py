@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote_plus, unquote
 
-from spigot.practice_events import (
+from spigot.practice.events import (
     BITBUCKET_CLOUD_EVENTS,
     BITBUCKET_SERVER_EVENTS,
     GITEA_EVENTS,
@@ -22,7 +22,7 @@ from spigot.practice_events import (
     GITLAB_JOB_EVENTS,
     GITLAB_SOURCE_EVENTS,
 )
-from spigot.practice_http import Answer, Request
+from spigot.practice.http import Answer, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

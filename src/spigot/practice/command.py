@@ -22,12 +22,12 @@ from urllib.parse import parse_qs
 
 from spigot.errors import SpigotError
 from spigot.practice import Phase, PracticeJenkins, Visit
-from spigot.practice_http import Answer
+from spigot.practice.http import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from spigot.practice_http import Request
+    from spigot.practice.http import Request
 
 _UNITS = {"ms": 0.001, "": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 _EVENTS = (b"x-gitea-event", b"x-github-event", b"x-gitlab-event", b"x-event-key")

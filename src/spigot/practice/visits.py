@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from spigot.practice_http import Headers, Request
+    from spigot.practice.http import Headers, Request
 
 
 class Visit(NamedTuple):
