@@ -21,10 +21,10 @@ RETRY_AFTER_MOST = 300.0
 """Seconds that a ``Retry-After`` is obeyed at most."""
 
 HOLD_MOST = 60.0
-"""Seconds between two trials of a path held for other reasons, at most."""
+"""Seconds between two trials of a path that may still be loading, at most, before the jitter."""
 
 JITTER = 0.2
-"""Delays are spread by so much up and down, so that what failed together is not retried together."""
+"""Delays are spread by so much up and down: what failed together is not tried again together."""
 
 
 class Circumstances(NamedTuple):
@@ -61,9 +61,7 @@ class Policy(NamedTuple):
 
 def asks_probe(outcome: Outcome) -> bool:
     """Tell whether only the probe can say what this outcome means."""
-    if outcome.happened is Happened.BROKEN:
-        return True
-    return outcome.status >= 500 or outcome.status in (403, 404) or _is_page(outcome)
+    return shakes(outcome) or outcome.status in (403, 404) or _is_page(outcome)
 
 
 def shakes(outcome: Outcome) -> bool:
@@ -72,7 +70,7 @@ def shakes(outcome: Outcome) -> bool:
 
 
 def decide(outcome: Outcome, path: str, known: Circumstances, policy: Policy) -> Decision:
-    """Decide what becomes of a webhook after an attempt.
+    """Decide what becomes of a webhook after an attempt: the first row that fits counts.
 
     Args:
         outcome: What happened; its `answer` is free of secrets.
@@ -80,91 +78,103 @@ def decide(outcome: Outcome, path: str, known: Circumstances, policy: Policy) ->
         known: What else is known.
         policy: The settings.
     """
-    said = _said(outcome)
+    if taken := _taken(outcome, path, known):
+        return Decision(Verdict.DELIVERED, taken)
     if outcome.happened is Happened.NO_CONNECTION:
-        return Decision(Verdict.HOLD_FLOW, said)
+        return Decision(Verdict.HOLD_FLOW, _said(outcome))
+    # A redirect or a 4xx is a refusal; after anything else nobody knows.
+    maybe_taken = not 300 <= outcome.status < 500
+    if known.jenkins is State.NOT_READY:
+        return Decision(Verdict.HOLD_FLOW, _said(outcome), maybe_taken=maybe_taken)
+    if _is_misrouted(outcome, known):
+        return _misrouted(outcome, known)
+    if asks_probe(outcome) and not _has_settled(known, policy):
+        return _may_be_loading(outcome, known, policy)._replace(maybe_taken=maybe_taken)
+    if outcome.status == 429 or _wait_asked(outcome, known) is not None:
+        return _asked_to_wait(outcome, known, policy)._replace(maybe_taken=maybe_taken)
+    if 400 <= outcome.status < 500:
+        return Decision(Verdict.DEAD, _said(outcome), counted=True)
+    return _again(outcome, known, policy)._replace(maybe_taken=maybe_taken)
+
+
+def _taken(outcome: Outcome, path: str, known: Circumstances) -> str:
+    """Say how Jenkins took the webhook; empty if it did not."""
     status = outcome.status
     if 200 <= status < 300 and (not _is_page(outcome) or known.jenkins is State.READY):
-        return Decision(Verdict.DELIVERED, said)
+        return f"{status}"
     if 300 <= status < 400 and path.startswith("/dockerhub-webhook/"):
-        # The Docker Hub plugin answers what it took with a redirect.
-        return Decision(Verdict.DELIVERED, said)
+        # DockerHubWebHook of dockerhub-notification-plugin redirects after what it took.
+        return _said(outcome)
     if status == 400 and path == "/github-webhook/" and b"event type" in outcome.answer:
-        return Decision(Verdict.DELIVERED, "ignored by Jenkins: no plugin knows this event")
-    maybe_taken = shakes(outcome) or 200 <= status < 300
-    if asks_probe(outcome) and known.jenkins is State.NOT_READY:
-        return Decision(Verdict.HOLD_FLOW, said, maybe_taken=maybe_taken)
-    if 300 <= status < 400 or _is_crumb(outcome):
-        return _misrouted(outcome, said, known)
-    if status == 429 or (outcome.retry_after is not None and known.jenkins is State.READY):
-        return _asked_to_wait(outcome, said, known, policy, maybe_taken=maybe_taken)
-    if asks_probe(outcome):
-        if known.ready_for is None or known.ready_for < policy.settle_after:
-            return Decision(
-                Verdict.HOLD_PATH,
-                said + _why_held(known),
-                delay=_jitter(_nth(policy.retry_delays, known.held_times), known.chance),
-                maybe_taken=maybe_taken,
-            )
-        if status in (403, 404):
-            return Decision(Verdict.DEAD, said, counted=True)
-        return _again(said, known, policy, maybe_taken=maybe_taken)
-    if 400 <= status < 500:
-        return Decision(Verdict.DEAD, said, counted=True)
-    return _again(said, known, policy, maybe_taken=True)
+        # GHEventHeader of github-plugin: an event that is not in GHEvent.
+        return "ignored by Jenkins: no plugin knows this event"
+    return ""
 
 
-def _misrouted(outcome: Outcome, said: str, known: Circumstances) -> Decision:
+def _misrouted(outcome: Outcome, known: Circumstances) -> Decision:
     if _is_crumb(outcome):
-        why = f"{said}: no plugin answers here. Is it installed, and is the path right?"
+        why = f"{_said(outcome)}: no plugin answers here. Is it installed, and is the path right?"
     else:
-        why = f"{said}: the path is wrong (a missing slash?), or something else answers"
+        why = f"{_said(outcome)}: the path is wrong (a missing slash?), or something else answers"
     if known.held_for >= MISROUTED_DEAD:
         return Decision(Verdict.DEAD, f"{why}; so for 24 hours", counted=True)
     return Decision(Verdict.HOLD_PATH, why, delay=MISROUTED_RETRY)
 
 
-def _asked_to_wait(
-    outcome: Outcome, said: str, known: Circumstances, policy: Policy, *, maybe_taken: bool
-) -> Decision:
-    if known.attempts >= len(policy.retry_delays):
-        return Decision(Verdict.DEAD, _spent(said, known), counted=True, maybe_taken=maybe_taken)
-    delay = outcome.retry_after
+def _may_be_loading(outcome: Outcome, known: Circumstances, policy: Policy) -> Decision:
+    if known.ready_for is None:
+        why = "whether Jenkins is ready is unknown"
+    else:
+        why = "Jenkins has been ready for a short time and may still be loading"
+    delay = _wait_asked(outcome, known)
     if delay is None:
-        delay = policy.retry_delays[known.attempts]
-    return Decision(
-        Verdict.HOLD_PATH,
-        f"{said}: Jenkins asks to wait",
-        delay=min(delay, RETRY_AFTER_MOST),
-        counted=True,
-        maybe_taken=maybe_taken,
+        delays = policy.retry_delays or (HOLD_MOST,)
+        listed = delays[min(known.held_times, len(delays) - 1)]
+        delay = _jitter(min(listed, HOLD_MOST), known)
+    return Decision(Verdict.HOLD_PATH, f"{_said(outcome)}; {why}", delay=delay)
+
+
+def _asked_to_wait(outcome: Outcome, known: Circumstances, policy: Policy) -> Decision:
+    again = _again(outcome, known, policy)
+    if again.verdict is Verdict.DEAD:
+        return again
+    asked = _wait_asked(outcome, known)
+    return again._replace(
+        verdict=Verdict.HOLD_PATH,
+        reason=f"{_said(outcome)}: Jenkins asks to wait",
+        delay=min(again.delay, RETRY_AFTER_MOST) if asked is None else asked,
     )
 
 
-def _again(said: str, known: Circumstances, policy: Policy, *, maybe_taken: bool) -> Decision:
+def _again(outcome: Outcome, known: Circumstances, policy: Policy) -> Decision:
+    said = _said(outcome)
     if known.attempts >= len(policy.retry_delays):
-        return Decision(Verdict.DEAD, _spent(said, known), counted=True, maybe_taken=maybe_taken)
-    delay = _jitter(policy.retry_delays[known.attempts], known.chance)
-    return Decision(Verdict.AGAIN, said, delay=delay, counted=True, maybe_taken=maybe_taken)
+        number = known.attempts + 1
+        failed = "1 attempt" if number == 1 else f"{number} attempts"
+        return Decision(Verdict.DEAD, f"{said}; {failed} failed", counted=True)
+    delay = _jitter(policy.retry_delays[known.attempts], known)
+    return Decision(Verdict.AGAIN, said, delay=delay, counted=True)
 
 
-def _spent(said: str, known: Circumstances) -> str:
-    return f"{said}; {known.attempts + 1} attempts failed"
+def _jitter(delay: float, known: Circumstances) -> float:
+    return delay * (1 - JITTER + 2 * JITTER * known.chance)
 
 
-def _why_held(known: Circumstances) -> str:
-    if known.ready_for is None:
-        return "; whether Jenkins is ready is unknown"
-    return "; Jenkins has been ready for a short time and may still be loading"
+def _has_settled(known: Circumstances, policy: Policy) -> bool:
+    return known.ready_for is not None and known.ready_for >= policy.settle_after
 
 
-def _nth(delays: tuple[float, ...], times: int) -> float:
-    """Return the delay for the next trial of a held path, a minute at most."""
-    return min(delays[min(times, len(delays) - 1)], HOLD_MOST) if delays else HOLD_MOST
+def _wait_asked(outcome: Outcome, known: Circumstances) -> float | None:
+    """Return for how long to wait as asked; unless Jenkins is ready, only a 429 may ask."""
+    if outcome.retry_after is None or not (outcome.status == 429 or known.jenkins is State.READY):
+        return None
+    return min(outcome.retry_after, RETRY_AFTER_MOST)
 
 
-def _jitter(delay: float, chance: float) -> float:
-    return delay * (1 - JITTER + 2 * JITTER * chance)
+def _is_misrouted(outcome: Outcome, known: Circumstances) -> bool:
+    """Tell whether no plugin answers at this path; a booting Jenkins asks for crumbs everywhere."""
+    crumb = _is_crumb(outcome) and known.jenkins is State.READY
+    return crumb or 300 <= outcome.status < 400
 
 
 def _is_crumb(outcome: Outcome) -> bool:
@@ -184,10 +194,9 @@ def _said(outcome: Outcome) -> str:
     if outcome.happened is not Happened.ANSWERED:
         return outcome.error
     if 300 <= outcome.status < 400:
-        return f"{outcome.status} to {outcome.location[:200]}" if outcome.location else "redirect"
-    if 200 <= outcome.status < 300:
-        return f"{outcome.status}"
+        where = f" to {outcome.location[:200]}" if outcome.location else ""
+        return f"{outcome.status}, a redirect{where}"
     text = " ".join(outcome.answer.decode("utf-8", "replace").split())
-    if not text or outcome.content_type == "text/html":
+    if not text or outcome.content_type == "text/html" or outcome.status < 300:
         return f"{outcome.status}"
     return f"{outcome.status} {text[:200]}"

@@ -87,8 +87,9 @@ class Drain:
         self._idle = 0
         self._valve = ValveRow()
         self._seen = 0
+        self._newest = 0
         self._edits = -1
-        self._was_ready = False
+        self._ready_since: float | None = None
         self._halted = ""
         self._flows = False
         self._stopping = False
@@ -182,24 +183,27 @@ class Drain:
         """Take in what changed: the valve, new webhooks, what people edited, Jenkins."""
         if self._store.changed():
             signs = self._store.signs()
+            self._newest = signs.position
             self._set_valve(signs.valve)
-            self._read_places(signs.position)
             if signs.edits != self._edits:
                 self._edits = signs.edits
                 self._rouse_dropped()
-        ready = self._guard.readiness.state is State.READY
-        if ready and not self._was_ready:
+        known = self._guard.readiness
+        ready = known.state is State.READY
+        if ready and known.since_tick != self._ready_since:  # it is back, or has restarted
+            self._ready_since = known.since_tick
             with self._lock:
                 self._lines.try_held(self._clock.monotonic())
-        self._was_ready = ready
         flows = (
             effective(self._valve, self._clock.now()).on
-            and self._guard.readiness.state is not State.NOT_READY
+            and known.state is not State.NOT_READY
             and not self._halted
         )
         if flows and not self._flows and not ready:
             self._guard.look()
         self._flows = flows
+        if flows:
+            self._read_places(self._newest)
 
     def _set_valve(self, valve: ValveRow) -> None:
         if valve != self._valve:
@@ -218,8 +222,7 @@ class Drain:
                         place.lane, place.path, place.position, due=tick + wait, tick=tick
                     )
             self._seen = places[-1].position if len(places) == CHUNK else newest
-            if self._flows:
-                self._hand_out()
+            self._hand_out()
 
     def _rouse_dropped(self) -> None:
         """A sleeping head that a person dropped must not keep its lane asleep."""

@@ -1,4 +1,4 @@
-"""Watches Jenkins: asks the probe, hears what deliveries met, and knows whether Jenkins is ready."""
+"""Watches Jenkins: asks the probe, hears what deliveries met, knows whether Jenkins is ready."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from spigot import readiness as rules
 from spigot.log import Log
-from spigot.readiness import Readiness, State
+from spigot.readiness import Moment, Readiness, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from spigot.ports import Clock, Sender
 
 CANDIDATES = ("/whoAmI/api/json", "/login")
-"""Questions any Jenkins answers to anybody (hudson.security.WhoAmI; each /login costs a session)."""
+"""Questions any Jenkins answers to anybody (WhoAmI of its core; each /login costs a session)."""
 
 HELD_EVERY = 1.0
 """Seconds between two probes while Jenkins is not known to be ready."""
@@ -50,8 +50,8 @@ class Guard:
         self._changed = changed
         self._lock = threading.Lock()
         self._asking = threading.Lock()
-        self._asked_tick = float("-inf")
-        self._now = rules.unknown(clock.now(), clock.monotonic())
+        self._probes = 0
+        self._now = rules.unknown(self._moment())
         self._stop = threading.Event()
         self._soon = threading.Event()
         self._thread = threading.Thread(target=self._run, name="spigot-guard", daemon=True)
@@ -79,12 +79,12 @@ class Guard:
 
         Several that ask at once share one probe; nobody is served one that was sent before asking.
         """
-        came = self._clock.monotonic()
+        begun = self._probes
         with self._asking:
-            if self._asked_tick < came:
-                self._asked_tick = self._clock.monotonic()
+            if self._probes == begun:
+                self._probes += 1
                 sight = self._probe()
-                self._update(lambda known, now, tick: rules.after_probe(known, sight, now, tick))
+                self._update(lambda known, at: rules.after_probe(known, sight, at))
             return self._now
 
     def taken(self) -> None:
@@ -94,11 +94,11 @@ class Guard:
 
     def failed(self, evidence: str) -> None:
         """Hear that a delivery broke or met a server error; the probe was asked before."""
-        self._update(lambda known, now, tick: rules.after_failure(known, evidence, now, tick))
+        self._update(lambda known, at: rules.after_failure(known, evidence, at))
 
     def no_connection(self, error: str) -> None:
         """Hear that not even a connection could be made."""
-        self._update(lambda known, now, tick: rules.after_no_connection(known, error, now, tick))
+        self._update(lambda known, at: rules.after_no_connection(known, error, at))
         self._soon.set()
 
     def _probe(self) -> rules.Sight:
@@ -111,13 +111,19 @@ class Guard:
                 return sight
         return sight
 
-    def _update(self, step: Callable[[Readiness, float, float], Readiness]) -> None:
+    def _moment(self) -> Moment:
+        return Moment(self._clock.now(), self._clock.monotonic())
+
+    def _update(self, step: Callable[[Readiness, Moment], Readiness]) -> None:
         with self._lock:
             before = self._now
-            after = self._now = step(before, self._clock.now(), self._clock.monotonic())
+            after = self._now = step(before, self._moment())
         if after.state is not before.state:
             _log.info(f"Jenkins is {after.state}", was=str(before.state), evidence=after.evidence)
-        if after.state is not before.state or after.evidence != before.evidence:
+            self._soon.set()  # the pace of probing changes with it
+        elif after.since_tick != before.since_tick:
+            _log.info("Jenkins has restarted", evidence=after.evidence)
+        if (after.since_tick, after.evidence) != (before.since_tick, before.evidence):
             self._changed()
 
     def _run(self) -> None:

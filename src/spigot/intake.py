@@ -92,13 +92,18 @@ class Intake:
             return Admitted(method, path, query, None)
         return Admitted(method, path, query, self._hooks.find(method, path))
 
-    def webhook(self, admitted: Admitted, headers: Headers, body: bytes) -> Webhook:
+    def webhook(self, admitted: Admitted, headers: Headers, fields: Fields, body: bytes) -> Webhook:
         """Read a whole request.
+
+        Args:
+            admitted: What `admit` returned for it.
+            headers: All header lines.
+            fields: The first value of each header.
+            body: The body.
 
         Raises:
             Refused: 400 if it was sent to `ROUTED` and nothing tells where it belongs.
         """
-        fields: Fields = dict(reversed(headers))
         sender = identify(fields)
         path, hook = admitted.path, admitted.hook
         if hook is None:

@@ -9,18 +9,17 @@ from __future__ import annotations
 import base64
 import contextlib
 import http.client
-import select
 import socket
 import ssl
 import threading
-import time
 import urllib.request
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from spigot.errors import SettingsError
-from spigot.ports import Asked
+from spigot.ports import Asked, Clock
+from spigot.timed import TimedSocket
 from spigot.webhook import Happened, Outcome
 
 if TYPE_CHECKING:
@@ -51,10 +50,12 @@ class Jenkins:
     Args:
         target: Where Jenkins is.
         connect_timeout: Seconds a connection may take.
-        read_timeout: Seconds Jenkins may take to answer a webhook.
-        probe_timeout: Seconds Jenkins may take to answer a question.
+        read_timeout: Seconds Jenkins may take to answer a webhook, from its first byte sent to the
+            answer's last byte read.
+        probe_timeout: The same for a question.
         ca_file: The PEM file of authorities to trust; None for those of the system.
         proxy: The proxy's URL; ``none`` for none; empty for what the environment says.
+        clock: Tells the time.
 
     Raises:
         SettingsError: The authorities cannot be read, or the proxy is of no use.
@@ -69,6 +70,7 @@ class Jenkins:
         probe_timeout: float = 5.0,
         ca_file: Path | None = None,
         proxy: str = "none",
+        clock: Clock | None = None,
     ) -> None:
         self._target = target
         self._connect_timeout = connect_timeout
@@ -82,7 +84,8 @@ class Jenkins:
         # In absolute form where a proxy forwards plain HTTP (RFC 9112, section 3.2.2).
         through = self._proxy is not None and self._tls is None
         self._before_path = f"http://{self._host}{target.context}" if through else target.context
-        self._idle: deque[tuple[float, _Connection]] = deque()
+        self._clock = clock or Clock()
+        self._idle: deque[_Idle] = deque()
         self._lock = threading.Lock()
 
     def send(self, webhook: Webhook) -> Outcome:
@@ -98,23 +101,24 @@ class Jenkins:
         target = webhook.path + (f"?{webhook.query}" if webhook.query else "")
         try:
             connection = self._connection()
-        except (OSError, http.client.HTTPException) as error:
+        except _FAILURES as error:
             return Outcome(Happened.NO_CONNECTION, error=_say(error))
         try:
-            answer, body = self._exchange(
+            answer = self._exchange(
                 connection, webhook.method, target, headers, webhook.body, self._read_timeout
             )
-        except (OSError, http.client.HTTPException) as error:
+        except _FAILURES as error:
             connection.close()
             return Outcome(Happened.BROKEN, error=_say(error))
+        head = answer.head
         return Outcome(
             Happened.ANSWERED,
-            status=answer.status,
-            content_type=(answer.getheader("Content-Type") or "").partition(";")[0].strip().lower(),
-            retry_after=_seconds(answer.getheader("Retry-After")),
-            answer=body[:ANSWER_BYTES],
-            length=len(body),
-            location=answer.getheader("Location") or "",
+            status=head.status,
+            content_type=(head.getheader("Content-Type") or "").partition(";")[0].strip().lower(),
+            retry_after=_seconds(head.getheader("Retry-After")),
+            answer=answer.body[:ANSWER_BYTES],
+            length=len(answer.body) or len(answer.broken[:1]),
+            location=head.getheader("Location") or "",
         )
 
     def ask(self, method: str, path: str, headers: dict[str, str]) -> Asked:
@@ -124,21 +128,23 @@ class Jenkins:
         ]
         try:
             connection = self._connection(fresh=True)
-        except (OSError, http.client.HTTPException) as error:
+        except _FAILURES as error:
             return Asked(0, {}, error=_say(error))
         try:
-            answer, body = self._exchange(connection, method, path, lines, b"", self._probe_timeout)
-        except (OSError, http.client.HTTPException) as error:
-            return Asked(0, {}, error=_say(error))
-        finally:
+            answer = self._exchange(connection, method, path, lines, b"", self._probe_timeout)
+        except _FAILURES as error:
             connection.close()
-        return Asked(answer.status, {n.lower(): v for n, v in answer.getheaders()}, body)
+            return Asked(0, {}, error=_say(error))
+        if answer.broken:
+            return Asked(0, {}, error=answer.broken)
+        fields = {name.lower(): value for name, value in answer.head.getheaders()}
+        return Asked(answer.head.status, fields, answer.body)
 
     def close(self) -> None:
         """Close the idle connections."""
         with self._lock:
             while self._idle:
-                self._idle.pop()[1].close()
+                self._idle.pop().connection.close()
 
     def _exchange(
         self,
@@ -148,30 +154,43 @@ class Jenkins:
         headers: list[tuple[bytes, bytes]],
         body: bytes,
         timeout: float,
-    ) -> tuple[http.client.HTTPResponse, bytes]:
-        connection.sock.settimeout(timeout)
-        connection.putrequest(
+    ) -> _Answer:
+        http_ = connection.http
+        connection.sock.give(timeout)
+        http_.putrequest(
             method, self._before_path + target, skip_host=True, skip_accept_encoding=True
         )
-        connection.putheader("Host", self._host)
+        http_.putheader("Host", self._host)
         if self._proxy is not None and self._tls is None:
             for name, text in self._proxy.headers.items():
-                connection.putheader(name, text)
+                http_.putheader(name, text)
         for line, value in headers:
-            connection.putheader(line.decode("latin-1"), value)
+            http_.putheader(line.decode("latin-1"), value)
         if body or method != "GET":
-            connection.putheader("Content-Length", str(len(body)))
+            http_.putheader("Content-Length", str(len(body)))
         # A server that has heard enough answers and closes: its answer counts, not our send.
-        with contextlib.suppress(BrokenPipeError):
-            connection.endheaders(body or None)
-        answer = connection.getresponse()
-        content = answer.read(_READ_BYTES)
-        if answer.isclosed() and not answer.will_close:
-            with self._lock:
-                self._idle.append((time.monotonic(), connection))
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            http_.endheaders(body or None)
+        head = http_.getresponse()
+        try:
+            content, broken = head.read(_READ_BYTES), ""
+        except _FAILURES as error:
+            # The status is known, and with it what became of the webhook.
+            content, broken = getattr(error, "partial", b""), _say(error)
+        # After an interim answer (1xx) the real one follows, and must not be taken for the next.
+        if head.isclosed() and not (broken or head.will_close or head.status < 200):
+            self._keep(connection)
         else:
+            head.close()
             connection.close()
-        return answer, content
+        return _Answer(head, content, broken)
+
+    def _keep(self, connection: _Connection) -> None:
+        now = self._clock.monotonic()
+        with self._lock:
+            self._idle.append(_Idle(now, connection))
+            while now - self._idle[0].since >= IDLE_SECONDS:
+                self._idle.popleft().connection.close()
 
     def _connection(self, *, fresh: bool = False) -> _Connection:
         """Return an open connection: the one used last, if it is still good, or a new one."""
@@ -180,36 +199,57 @@ class Jenkins:
                 if not self._idle:
                     break
                 since, connection = self._idle.pop()
-            young = time.monotonic() - since < IDLE_SECONDS
-            if young and not select.select([connection.sock], [], [], 0)[0]:
+            if self._clock.monotonic() - since < IDLE_SECONDS and connection.sock.is_quiet():
                 return connection
             connection.close()
         return self._connect()
 
     def _connect(self) -> _Connection:
         place = self._proxy or self._target
-        connection: _Connection
+        http_: http.client.HTTPConnection
         if self._tls is None:
-            connection = http.client.HTTPConnection(
+            http_ = http.client.HTTPConnection(
                 place.host, place.port, timeout=self._connect_timeout
             )
         else:
-            connection = http.client.HTTPSConnection(
+            http_ = http.client.HTTPSConnection(
                 place.host, place.port, timeout=self._connect_timeout, context=self._tls
             )
             if self._proxy is not None:
-                connection.set_tunnel(
-                    self._target.host, self._target.port, dict(self._proxy.headers)
-                )
+                http_.set_tunnel(self._target.host, self._target.port, dict(self._proxy.headers))
         try:
-            connection.connect()
+            http_.connect()
         except BaseException:
-            connection.close()
+            http_.close()
             raise
-        return connection
+        sock = TimedSocket(http_.sock, self._clock)
+        http_.sock = sock  # what http.client uses of a socket
+        return _Connection(http_, sock)
 
 
-_Connection = http.client.HTTPConnection | http.client.HTTPSConnection
+_FAILURES = (OSError, http.client.HTTPException, UnicodeError)
+"""What the network does, and a host name that cannot be one."""
+
+
+class _Connection(NamedTuple):
+    http: http.client.HTTPConnection
+    sock: TimedSocket
+
+    def close(self) -> None:
+        self.http.close()
+
+
+class _Idle(NamedTuple):
+    since: float
+    connection: _Connection
+
+
+class _Answer(NamedTuple):
+    """An answer: its head, as much of its body as was read, and why that is not all, if so."""
+
+    head: http.client.HTTPResponse
+    body: bytes
+    broken: str
 
 
 class _Proxy:
@@ -258,7 +298,7 @@ def _say(error: BaseException) -> str:
         return f"TLS: {error.verify_message} (ca_file names further authorities to trust)"
     if isinstance(error, ssl.SSLError):
         return f"TLS: {error.reason or error}"
-    if isinstance(error, socket.gaierror):
+    if isinstance(error, (socket.gaierror, UnicodeError)):
         return "unknown host"
     if isinstance(error, ConnectionRefusedError):
         return "connection refused"

@@ -1,8 +1,8 @@
 """Who is next: the lanes in memory, each in order, and the paths that are held. Pure.
 
-A lane's head is either ready, on its way, or asleep until a retry is due; the rest of the lane waits
-behind it. A held path lets one of its lanes try at a time, another lane each time. Ticks are seconds
-of a monotonic clock.
+A lane's head is either ready, on its way, or asleep until a retry is due; the rest of the lane
+waits behind it. A held path lets one of its lanes try at a time, another lane each time. Ticks are
+seconds of a monotonic clock.
 """
 
 from __future__ import annotations
@@ -51,13 +51,14 @@ class Job(NamedTuple):
 class _Line:
     """One lane: its positions in order. Eight bytes each, so that a million may wait."""
 
-    __slots__ = ("head", "path", "positions", "state")
+    __slots__ = ("due", "head", "path", "positions", "state")
 
     def __init__(self, path: str) -> None:
         self.path = path
         self.positions = array("q")
         self.head = 0
         self.state = "ready"
+        self.due = 0.0
 
     def __len__(self) -> int:
         return len(self.positions) - self.head
@@ -70,14 +71,14 @@ class _Line:
 
 
 class _Path:
-    """One endpoint: its lanes whose head may go, and its hold."""
+    """One endpoint: its lanes whose head may go, its hold, and the position on trial."""
 
     __slots__ = ("hold", "ready", "trial")
 
     def __init__(self) -> None:
         self.ready: deque[str] = deque()
         self.hold: Hold | None = None
-        self.trial = False
+        self.trial: int | None = None
 
 
 class Lines:
@@ -118,9 +119,10 @@ class Lines:
         lane = queue.ready.popleft()
         line = self._lanes[lane]
         line.state = "away"
-        queue.trial = queue.hold is not None
+        position = line.positions[line.head]
+        queue.trial = None if queue.hold is None else position
         self._queue_up(path, queue, tick)
-        return Job(lane, path, line.positions[line.head], queue.hold)
+        return Job(lane, path, position, queue.hold)
 
     def ended(self, job: Job, tick: float) -> None:
         """The webhook waits no longer: the next of its lane is the head."""
@@ -130,10 +132,8 @@ class Lines:
 
     def again(self, job: Job, due: float, tick: float) -> None:
         """The webhook stays the head and sleeps until `due`."""
-        queue = self._path(job.path)
-        queue.trial = queue.trial and job.hold is None
         self._sleep(job.lane, self._lanes[job.lane], due)
-        self._queue_up(job.path, queue, tick)
+        self._queue_up(job.path, self._returned(job), tick)
 
     def back(self, job: Job, tick: float) -> None:
         """The webhook stays the head, and may go when its path and the flow let it."""
@@ -151,7 +151,7 @@ class Lines:
         queue = self._paths.get(path)
         if queue is None or queue.hold is None:
             return False
-        queue.hold, queue.trial = None, False
+        queue.hold = queue.trial = None
         self._queue_up(path, queue, tick)
         return True
 
@@ -187,14 +187,19 @@ class Lines:
         return queue
 
     def _come_back(self, job: Job, line: _Line, tick: float) -> None:
-        queue = self._path(job.path)
-        if job.hold is not None:
-            queue.trial = False
+        queue = self._returned(job)
         if len(line):
             self._make_ready(job.lane, line, tick)
         else:
             del self._lanes[job.lane]
             self._queue_up(job.path, queue, tick)
+
+    def _returned(self, job: Job) -> _Path:
+        """Return a job's path; if the job was the trial, another may try."""
+        queue = self._path(job.path)
+        if queue.trial == job.position:
+            queue.trial = None
+        return queue
 
     def _make_ready(self, lane: str, line: _Line, tick: float) -> None:
         line.state = "ready"
@@ -203,17 +208,17 @@ class Lines:
         self._queue_up(line.path, queue, tick)
 
     def _sleep(self, lane: str, line: _Line, due: float) -> None:
-        line.state = "asleep"
+        line.state, line.due = "asleep", due
         self._alarm(due, "lane", lane)
 
     def _queue_up(self, path: str, queue: _Path, tick: float) -> None:
         """Give a path its turn if one of its lanes may go now."""
-        free = queue.hold is None or (not queue.trial and queue.hold.until <= tick)
+        free = queue.hold is None or (queue.trial is None and queue.hold.until <= tick)
         if queue.ready and free:
             self._turns.setdefault(path)
         else:
             self._turns.pop(path, None)
-            if not queue.ready and queue.hold is None and not queue.trial:
+            if not queue.ready and queue.hold is None:
                 self._paths.pop(path, None)
 
     def _alarm(self, tick: float, kind: str, key: str) -> None:
@@ -226,5 +231,5 @@ class Lines:
                 queue = self._paths.get(key)
                 if queue is not None:
                     self._queue_up(key, queue, tick)
-            else:
-                self.rouse(key, tick)
+            elif key in self._lanes and self._lanes[key].due <= tick:
+                self.rouse(key, tick)  # an alarm of an earlier sleep wakes nobody

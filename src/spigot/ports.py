@@ -6,11 +6,13 @@ The promises stand here in prose; `tests/contract` holds every store to them.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
+    from spigot.stores.history import Detail, Entry, Selection
+    from spigot.stores.panel import Counts
     from spigot.valve import ValveRow
     from spigot.webhook import Attempt, Outcome, Place, Receipt, Webhook
 
@@ -85,6 +87,75 @@ class Queue(Protocol):
 
     def changed(self) -> bool:
         """Tell whether anything was committed since this was last asked; cheaper than `signs`."""
+
+
+class History(Protocol):
+    """What people ask of a store. Works while a gateway runs and while none does."""
+
+    def entries(self, selection: Selection) -> list[Entry]:
+        """Return the selected webhooks, newest first."""
+
+    def show(self, name: str) -> list[Detail]:
+        """Return the webhook of that id, or all of that delivery id, newest first."""
+
+    def replay(self, selection: Selection, *, dry_run: bool = False) -> Iterator[int]:
+        """Let ended webhooks wait again, at the end of their lanes, in their old order.
+
+        Each keeps its id and its history and gets a new position and fresh attempts. Who selects
+        neither state nor names means the dead ones.
+
+        Yields:
+            How many were changed (or would be), step by step; each step is durable.
+        """
+
+    def drop(self, selection: Selection, *, dry_run: bool = False) -> Iterator[int]:
+        """End waiting or dead webhooks: a person says that they shall not be delivered.
+
+        Who selects neither state nor names means the waiting ones.
+
+        Yields:
+            How many were changed (or would be), step by step; each step is durable.
+        """
+
+
+class Panel(Protocol):
+    """What commands and the gateway share: the valve, the counts, the gateway's report."""
+
+    def counts(self) -> Counts:
+        """Count; quick however many there are."""
+
+    def valve(self) -> ValveRow:
+        """Return the valve as it stands now."""
+
+    def set_valve(self, *, on: bool, reason: str = "", until: float | None = None) -> ValveRow:
+        """Set the valve and return it. An OFF that is OFF already keeps its `since`.
+
+        Args:
+            on: ON or OFF.
+            reason: Why, in a person's words.
+            until: When an OFF shall end by itself, UNIX seconds.
+        """
+
+    def report(self) -> dict[str, Any]:
+        """Return what the gateway reported last; empty before the first."""
+
+    def set_report(self, report: dict[str, Any]) -> None:
+        """Replace the gateway's report."""
+
+
+class Store(Queue, Protocol):
+    """All that a store is: the queue, its history and its panel."""
+
+    @property
+    def history(self) -> History:
+        """What people ask of it."""
+
+    @property
+    def panel(self) -> Panel:
+        """What commands and the gateway share."""
+
+    def close(self) -> None:
+        """Finish what was handed over, and let go of everything."""
 
 
 class Sender(Protocol):

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 LEAST_GAP = 0.2
 """Seconds between two reports, so that a quick change of evidence does not busy the disk."""
 
+RETRY_GAP = 1.0
+"""Seconds after a report that the store could not take."""
+
 _log = Log(__name__)
 
 
@@ -37,7 +40,8 @@ class Reporter:
         self._guard = guard
         self._clock = clock
         self._last: dict[str, Any] = {}
-        self._last_tick = float("-inf")
+        self._next_tick = float("-inf")
+        self._failed = False
 
     def report(self) -> None:
         """Write a report if there is news; what rests is news at once."""
@@ -55,12 +59,14 @@ class Reporter:
         }
         tick = self._clock.monotonic()
         urgent = current["resting"] != self._last.get("resting")
-        if current == self._last or (tick - self._last_tick < LEAST_GAP and not urgent):
+        too_soon = tick < self._next_tick and (self._failed or not urgent)
+        if current == self._last or too_soon:
             return
         try:
             self._panel.set_report(current)
         except StoreError as error:
             _log.error("The gateway could not report what it knows", exc=error)
-            self._last_tick = tick + 1.0
+            self._failed, self._next_tick = True, tick + RETRY_GAP
             return
-        self._last, self._last_tick = current, tick
+        self._last = current
+        self._failed, self._next_tick = False, tick + LEAST_GAP

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def iso(seconds: float | None) -> str | None:
-    """Return UNIX seconds as ISO 8601 UTC with milliseconds, such as ``2026-03-01T12:00:00.000Z``."""
+    """Return UNIX seconds as ISO 8601 in UTC, such as ``2026-03-01T12:00:00.000Z``."""
     if seconds is None:
         return None
     text = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")

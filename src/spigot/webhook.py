@@ -8,6 +8,7 @@ place in its lane is its position, which the queue gives it at commit.
 from __future__ import annotations
 
 import os
+import random
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ Headers = tuple[tuple[bytes, bytes], ...]
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS = tuple(a + b for a in _CROCKFORD for b in _CROCKFORD)
+_bits = random.Random(os.urandom(32)).getrandbits  # noqa: S311 - ids are unique, not secret
 
 
 def new_id(now: float) -> str:
@@ -24,8 +26,14 @@ def new_id(now: float) -> str:
     Args:
         now: UNIX seconds; only the id's look depends on it, no order does.
     """
-    number = (int(now * 1000) & 0xFFFFFFFFFFFF) << 80 | int.from_bytes(os.urandom(10))
-    return "".join([_PAIRS[number >> shift & 1023] for shift in range(120, -1, -10)])
+    time, rest, pairs = int(now * 1000) & 0xFFFFFFFFFFFF, _bits(80), _PAIRS
+    return (
+        f"{pairs[time >> 40]}{pairs[time >> 30 & 1023]}{pairs[time >> 20 & 1023]}"
+        f"{pairs[time >> 10 & 1023]}{pairs[time & 1023]}"
+        f"{pairs[rest >> 70]}{pairs[rest >> 60 & 1023]}{pairs[rest >> 50 & 1023]}"
+        f"{pairs[rest >> 40 & 1023]}{pairs[rest >> 30 & 1023]}{pairs[rest >> 20 & 1023]}"
+        f"{pairs[rest >> 10 & 1023]}{pairs[rest & 1023]}"
+    )
 
 
 class State(StrEnum):
@@ -124,7 +132,7 @@ class Outcome(NamedTuple):
         content_type: The answer's media type in lower case without parameters; empty if none.
         retry_after: The answer's ``Retry-After`` in seconds, if it had a readable one.
         answer: The first kilobyte of the answer's body.
-        length: How many bytes of the answer's body were seen.
+        length: How many bytes of the answer's body were seen; 1 if it broke before the first.
         error: What broke, in words; empty if answered.
         location: Where a redirect points, as sent; empty if it does not.
     """

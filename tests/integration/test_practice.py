@@ -8,7 +8,7 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from practice_client import HOOK, PUSH, push, send
+from support.practice import HOOK, PUSH, push, send
 
 from spigot.errors import SpigotError
 from spigot.practice import Phase, PracticeJenkins

@@ -11,7 +11,7 @@ import threading
 from contextlib import closing
 
 import pytest
-from practice_client import HOOK, PUSH, push, send
+from support.practice import HOOK, PUSH, push, send
 
 from spigot.practice import Phase, PracticeJenkins, Visit
 from spigot.practice.command import Control, describe, read_order

@@ -8,7 +8,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
-from practice_client import HOOK, PUSH, push, send
+from support.practice import HOOK, PUSH, push, send
 
 from spigot.practice import Fault, Phase, PracticeJenkins
 

@@ -28,14 +28,16 @@ def pack(headers: Headers, body: bytes) -> bytes:
     compressor: zstd.ZstdCompressor | None = getattr(_local, "compressor", None)
     if compressor is None:
         compressor = _local.compressor = zstd.ZstdCompressor(_LEVEL)
-    lines = [name + b": " + value for name, value in headers]
-    lines += (b"", body)
-    return compressor.compress(b"\r\n".join(lines), mode=compressor.FLUSH_FRAME)
+    lines = [name + b": " + value + b"\r\n" for name, value in headers]
+    lines += (b"\r\n", body)
+    return compressor.compress(b"".join(lines), mode=compressor.FLUSH_FRAME)
 
 
 def unpack(content: bytes) -> tuple[Headers, bytes]:
     """Return the headers and the body that `pack` was given, to the byte."""
-    head, _, body = zstd.decompress(content).partition(b"\r\n\r\n")
-    lines = head.split(b"\r\n") if head else []
-    headers = tuple((name, value) for name, _, value in (line.partition(b": ") for line in lines))
-    return headers, body
+    message = zstd.decompress(content)
+    if message.startswith(b"\r\n"):  # no headers at all
+        return (), message[2:]
+    head, _, body = message.partition(b"\r\n\r\n")
+    lines = (line.partition(b": ") for line in head.split(b"\r\n"))
+    return tuple((name, value) for name, _, value in lines), body

@@ -29,13 +29,33 @@ def connect(path: Path, *, cache_kib: int = 1024) -> sqlite3.Connection:
     ``synchronous=FULL`` makes SQLite sync the write-ahead log at each commit, before it says that
     the commit is done (sqlite.org/pragma.html#pragma_synchronous).
     """
-    db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-    db.execute("PRAGMA journal_mode = WAL")
+    db = sqlite3.connect(
+        path,
+        timeout=BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=256,
+    )
+    _set_wal(db)
     db.execute("PRAGMA synchronous = FULL")
     db.execute("PRAGMA wal_autocheckpoint = 0")
     db.execute("PRAGMA temp_store = MEMORY")
     db.execute(f"PRAGMA cache_size = -{cache_kib}")
     return db
+
+
+def _set_wal(db: sqlite3.Connection) -> None:
+    """Set the journal mode; only here SQLite itself does not wait for other processes."""
+    end = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if not is_busy(error) or time.monotonic() > end:
+                raise
+            time.sleep(0.005)
+        else:
+            return
 
 
 @contextlib.contextmanager
@@ -72,9 +92,8 @@ def prepare(directory: Path, *, create: bool) -> Path:
                 f"There is no Spigot store in {directory}. Start `spigot serve` once, or name "
                 "the right directory with --data or SPIGOT_DATA."
             )
-        # Looked at before anything is set: even the journal mode of a stranger's file stays.
-        with contextlib.closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as db:
-            _version(db, path)
+        if path.exists():
+            _look(path)
         with contextlib.closing(connect(path)) as db:
             _migrate(db, path)
             path.chmod(0o600)
@@ -83,8 +102,8 @@ def prepare(directory: Path, *, create: bool) -> Path:
     return path
 
 
-def explain(error: Exception, path: Path) -> str:
-    """Say in one line what a database error means to whoever runs Spigot."""
+def explain(error: BaseException, path: Path) -> str:
+    """Say in one line what an error of the database means to whoever runs Spigot."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code == sqlite3.SQLITE_NOTADB:
         return (
@@ -95,15 +114,35 @@ def explain(error: Exception, path: Path) -> str:
         return f"{path} is damaged ({error}). Stop Spigot, then restore a backup or move it away."
     if code == sqlite3.SQLITE_FULL:
         return f"No room to write {path} ({error}). Free some disk space."
+    if code in _BUSY:
+        return (
+            f"{path} is in use: another process has been writing to it for {BUSY_SECONDS:.0f} "
+            "seconds. Find out which one, and try again."
+        )
     if isinstance(error, OSError):
         return f"Cannot use the data directory {path.parent}: {error.strerror or error}."
+    if not isinstance(error, sqlite3.Error):
+        return f"Nothing was written to {path}, by a fault of Spigot: {error!r}. Please report it."
     return f"Cannot use {path}: {error}. It must lie in a writable directory on a local disk."
 
 
-def is_full(error: Exception) -> bool:
-    """Tell whether a database error comes from a full disk."""
+def is_full(error: BaseException) -> bool:
+    """Tell whether a database error comes from a full disk or a used-up quota.
+
+    SQLite calls a lack of room by other names too: where the quota is used up, and where the index
+    of the write-ahead log cannot grow (sqlite.org/rescode.html).
+    """
     code = getattr(error, "sqlite_errorcode", 0)
-    return code & 0xFF == sqlite3.SQLITE_FULL
+    return code & 0xFF == sqlite3.SQLITE_FULL or code in _NO_ROOM
+
+
+def is_busy(error: BaseException) -> bool:
+    """Tell whether a database error means that another process kept its lock for too long."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _BUSY
+
+
+_NO_ROOM = (sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE)
+_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 class ServeLock:
@@ -131,7 +170,7 @@ class ServeLock:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
-            except OSError:
+            except BlockingIOError:
                 if time.monotonic() < end:
                     time.sleep(0.05)
                     continue
@@ -141,6 +180,9 @@ class ServeLock:
                     f"Another `spigot serve` (process {pid}) already uses {self._path.parent}. "
                     "Stop it first, or give this one its own --data directory."
                 ) from None
+            except OSError as error:
+                os.close(descriptor)
+                raise StoreError(explain(error, self._path)) from error
         os.truncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         self._file = descriptor
@@ -169,15 +211,27 @@ class ServeLock:
 
 
 def _make_directory(directory: Path) -> None:
-    if directory.is_dir():
-        return
-    directory.mkdir(mode=0o700, parents=True)
-    # The new name must outlive a power cut as surely as what is stored below it.
-    parent = os.open(directory.parent, os.O_RDONLY)
-    try:
-        os.fsync(parent)
-    finally:
-        os.close(parent)
+    missing = [path for path in (directory, *directory.parents) if not path.exists()]
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # The new names must outlive a power cut as surely as what is stored below them.
+    for path in missing:
+        parent = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(parent)
+        finally:
+            os.close(parent)
+
+
+def _look(path: Path) -> None:
+    """Refuse a file that is not ours to touch, without changing a byte of it or beside it.
+
+    Any other way of opening would already roll back a journal, copy a log into the file, or make
+    files beside it. Where there is a log it has to be read too, and may get its index back.
+    """
+    mode = "mode=ro" if path.with_name(path.name + "-wal").exists() else "immutable=1"
+    uri = f"{path.absolute().as_uri()}?{mode}"
+    with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS)) as db:
+        _version(db, path)
 
 
 def _scripts() -> dict[int, str]:
@@ -201,9 +255,12 @@ def _migrate(db: sqlite3.Connection, path: Path) -> None:
 
 def _version(db: sqlite3.Connection, path: Path) -> int:
     """Return the file's schema version, 0 for an empty one; refuse what is not ours to touch."""
-    version: int = db.execute("PRAGMA user_version").fetchone()[0]
-    (application,) = db.execute("PRAGMA application_id").fetchone()
-    (tables,) = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    version: int
+    # One statement sees one moment: another process may be making the tables just now.
+    version, application, tables = db.execute(
+        "SELECT user_version, application_id, (SELECT count(*) FROM sqlite_schema) "
+        "FROM pragma_user_version, pragma_application_id"
+    ).fetchone()
     if tables and application != APPLICATION_ID:
         raise StoreError(
             f"{path} is an SQLite database, but not Spigot's. Move it away, or name another data "

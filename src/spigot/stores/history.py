@@ -109,7 +109,7 @@ _FROM = {
     "AND e.state = 'delivered'",
     State.DROPPED: "ended e CROSS JOIN webhooks w ON w.serial = e.serial AND e.state = 'dropped'",
 }
-_ORDER = {State.WAITING: "q.position", State.DEAD: "e.at", None: "w.serial"}
+_ORDER = {State.WAITING: "q.position", State.DEAD: "e.at DESC, e.serial", None: "w.serial"}
 
 
 class History:
@@ -143,7 +143,7 @@ class History:
         Yields:
             How many were changed (or would be), step by step; each step is on disk.
         """
-        serials = self._serials(selection._replace(state=selection.state or State.DEAD))
+        serials = self._serials(selection, State.DEAD, set(State) - {State.WAITING})
         return self._in_steps(self._replay, serials, dry_run=dry_run)
 
     def drop(self, selection: Selection, *, dry_run: bool = False) -> Iterator[int]:
@@ -152,16 +152,20 @@ class History:
         Yields:
             How many were changed (or would be), step by step; each step is on disk.
         """
-        serials = self._serials(selection._replace(state=selection.state or State.WAITING))
+        serials = self._serials(selection, State.WAITING, {State.WAITING, State.DEAD})
         return self._in_steps(self._drop, serials, dry_run=dry_run)
 
     # --- inside ------------------------------------------------------------------------------
 
-    def _serials(self, selection: Selection) -> list[int]:
-        if selection.names is not None:
-            selection = selection._replace(state=None)
-        rows = self._read(*_query("w.serial", selection))
-        return sorted(serial for (serial,) in rows)
+    def _serials(self, selection: Selection, usual: State, among: set[State]) -> list[int]:
+        """Return what is selected and can be changed.
+
+        Who names neither state nor names means the usual state.
+        """
+        if selection.state is None and selection.names is None:
+            selection = selection._replace(state=usual)
+        rows = self._read(*_query("w.serial, coalesce(e.state, 'waiting')", selection))
+        return sorted(serial for serial, state in rows if state in among)
 
     def _in_steps(
         self,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 from typing import TYPE_CHECKING
@@ -45,12 +44,7 @@ class Room:
     @property
     def free(self) -> int:
         """Bytes that new webhooks can use: free on disk and inside the database."""
-        with self._lock:
-            if self._clock.monotonic() - self._looked >= LOOK_AGAIN:
-                disk = os.statvfs(self._directory)
-                self._free = disk.f_bavail * disk.f_frsize
-                self._looked = self._clock.monotonic()
-            return self._free + self.reusable
+        return self._disk() + self.reusable
 
     def check(self, size: int) -> None:
         """Make sure that `size` more bytes may be kept.
@@ -67,10 +61,13 @@ class Room:
 
     def keep_reserve(self) -> None:
         """Lay the reserve aside if it is missing and the disk has room for it."""
-        if self._reserve.exists() or self.free < self._min_free + 2 * RESERVE:
+        if self._reserve.exists() or self._disk() < self._min_free + 2 * RESERVE:
             return
-        with contextlib.suppress(OSError), self._reserve.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, RESERVE)
+        try:
+            with self._reserve.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, RESERVE)
+        except OSError:
+            self.give_up_reserve()  # half a reserve would pass for a whole one
 
     def give_up_reserve(self) -> bool:
         """Free the reserve; say whether there was one."""
@@ -79,3 +76,15 @@ class Room:
         except OSError:
             return False
         return True
+
+    def _disk(self) -> int:
+        with self._lock:
+            if self._clock.monotonic() - self._looked >= LOOK_AGAIN:
+                try:
+                    disk = os.statvfs(self._directory)
+                except OSError:
+                    self._free = 0  # the directory is gone: nothing can be kept there
+                else:
+                    self._free = disk.f_bavail * disk.f_frsize
+                self._looked = self._clock.monotonic()
+            return self._free

@@ -41,7 +41,7 @@ class SqliteStore:
         history: What people ask of the store: list, show, replay, drop.
         panel: The valve, the counts, and what the running gateway reports.
         room: Whether there is room, and the reserve for settling on a full disk.
-        on_arrival: Called on the writer's thread once new webhooks are on disk; only to wake somebody.
+        on_arrival: Called on the writer's thread once new webhooks are on disk; only to wake.
         lock: Held by the one gateway that serves this directory.
 
     Raises:
@@ -58,7 +58,10 @@ class SqliteStore:
     ) -> None:
         self.path = database.prepare(directory, create=create)
         self.lock = database.ServeLock(directory)
-        self._reader = database.connect(self.path)
+        try:
+            self._reader = database.connect(self.path)
+        except sqlite3.Error as error:
+            raise StoreError(self._explain(error)) from error
         self._reading = threading.Lock()
         self._data_version = -1
         self.room = Room(directory, min_free=min_free, clock=clock or Clock())
@@ -66,7 +69,6 @@ class SqliteStore:
             self._connect_writer,
             explain=self._explain,
             on_full=self.room.give_up_reserve,
-            on_rollback=self._unlearn,
         )
         self._arrivals: Arrivals
         self.on_arrival: Callable[[], None] = lambda: None
@@ -78,7 +80,8 @@ class SqliteStore:
     def close(self) -> None:
         """Write what was handed over, then let go of the files."""
         self.writer.close()
-        self._reader.close()
+        with self._reading:
+            self._reader.close()
         self.lock.release()
 
     # --- ports.Queue -------------------------------------------------------------------------
@@ -164,9 +167,6 @@ class SqliteStore:
         self._arrivals = Arrivals(db)
         return db
 
-    def _unlearn(self) -> None:
-        self._arrivals.unlearn()
-
     def _announce(self) -> None:
         if self._arrived:
             self._arrived = False
@@ -190,7 +190,7 @@ class SqliteStore:
         except sqlite3.Error as error:
             raise StoreError(self._explain(error)) from error
 
-    def _explain(self, error: Exception) -> str:
+    def _explain(self, error: BaseException) -> str:
         return database.explain(error, self.path)
 
 

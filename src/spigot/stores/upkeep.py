@@ -5,15 +5,18 @@ All of it in steps small enough that no intake waits for them noticeably.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import logging
-import sqlite3
 import threading
 from typing import TYPE_CHECKING
 
-from spigot.errors import StoreError
 from spigot.stores import database
 
 if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+
     from spigot.ports import Clock
     from spigot.stores.sqlite import SqliteStore
 
@@ -78,8 +81,12 @@ class Upkeep:
                 lambda writer: writer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
             )
 
-    def prune(self) -> int:
-        """Remove what is older than it has to be kept; return how many. Waiting ones stay."""
+    def prune(self, between: Callable[[], None] = lambda: None) -> int:
+        """Remove what is older than it has to be kept; return how many. Waiting ones stay.
+
+        Args:
+            between: Called after each step, so that the log is kept short meanwhile.
+        """
         now = min(self._clock.now(), self._start + self._clock.monotonic())
         removed = 0
         for index, keep in self._keep.items():
@@ -88,24 +95,26 @@ class Upkeep:
                 removed += step
                 if not step:
                     break
+                between()
         return removed
 
     def _run(self) -> None:
-        db = database.connect(self._store.path, cache_kib=256)
-        next_prune = self._clock.monotonic() + PRUNE_EVERY
-        try:
+        with contextlib.ExitStack() as stack:
+            db: sqlite3.Connection | None = None
+            next_prune = self._clock.monotonic() + PRUNE_EVERY
             while not self._stop.wait(CHECKPOINT_EVERY):
                 try:
+                    if db is None:
+                        db = database.connect(self._store.path, cache_kib=256)
+                        stack.callback(db.close)
                     self.checkpoint(db)
                     self._count_free(db)
                     self._store.room.keep_reserve()
                     if self._clock.monotonic() >= next_prune:
                         next_prune = self._clock.monotonic() + PRUNE_EVERY
-                        self.prune()
-                except (StoreError, sqlite3.Error) as error:
+                        self.prune(functools.partial(self.checkpoint, db))
+                except Exception as error:  # noqa: BLE001 - without upkeep the log fills the disk
                     _log.warning("Upkeep of the store failed and will be tried again: %s", error)
-        finally:
-            db.close()
 
     def _count_free(self, db: sqlite3.Connection) -> None:
         (pages,) = db.execute("PRAGMA freelist_count").fetchone()
@@ -118,7 +127,7 @@ def _prune(db: sqlite3.Connection, steps: list[tuple[str, float]]) -> list[int]:
     for index, before in steps:
         dead = index == "ended_dead"
         rows = db.execute(
-            f"SELECT e.serial, w.size FROM ended e INDEXED BY {index} "  # noqa: S608 - one of two names
+            f"SELECT e.serial, coalesce(w.size, 0) FROM ended e INDEXED BY {index} "  # noqa: S608 - one of two names
             "LEFT JOIN webhooks w ON w.serial = e.serial "
             f"WHERE e.state {'=' if dead else '<>'} 'dead' AND e.at < ? ORDER BY e.at LIMIT ?",
             (before, PRUNE_STEP),

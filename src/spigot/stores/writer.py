@@ -7,6 +7,7 @@ Under load a commit so serves many; a single request waits for nobody.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import sqlite3
@@ -15,7 +16,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
 from spigot.errors import StoreError
-from spigot.stores.database import is_full, transaction
+from spigot.stores.database import is_busy, is_full, transaction
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -44,20 +45,20 @@ _log = logging.getLogger(__name__)
 class Writer:
     """Owns the connection that writes, and the thread that uses it.
 
+    Whatever an operation does, its callers hear of it and the thread goes on: nobody waits in vain.
+
     Args:
-        connect: Opens the connection; called on the thread.
-        explain: Turns a database error into a sentence for a person.
+        connect: Opens the connection, anew if it became unusable; called on the thread.
+        explain: Turns an error into a sentence for a person.
         on_full: Called when the disk is full; makes room if it can and says whether it did.
-        on_rollback: Called after a transaction failed: what operations remember of it is not so.
     """
 
     def __init__(
         self,
         connect: Callable[[], sqlite3.Connection],
         *,
-        explain: Callable[[Exception], str],
+        explain: Callable[[BaseException], str],
         on_full: Callable[[], bool],
-        on_rollback: Callable[[], None],
     ) -> None:
         self._connect = connect
         self._explain = explain
@@ -65,10 +66,10 @@ class Writer:
         self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         self._held: _Task | None = None
         self._after_commit: list[Callable[[], None]] = []
-        self._on_rollback = on_rollback
         self._thread = threading.Thread(target=self._run, name="spigot-writer", daemon=True)
-        self._started = threading.Lock()
+        self._lock = threading.Lock()
         self._closed = False
+        self._db: sqlite3.Connection | None = None
 
     def after_commit(self, listener: Callable[[], None]) -> None:
         """Have `listener` called, on the thread, after each commit; it must only wake somebody."""
@@ -92,14 +93,14 @@ class Writer:
             size: About how many bytes it writes.
             vital: On a full disk, worth the reserve.
         """
-        if self._closed:
-            done(StoreError("The store is closed."))
-            return
-        if not self._thread.is_alive():
-            with self._started:
+        with self._lock:  # nothing may follow the mark that `close` puts behind the last task
+            closed = self._closed
+            if not closed:
                 if self._thread.ident is None:
                     self._thread.start()
-        self._tasks.put(_Task(operation, item, done, size, vital))
+                self._tasks.put(_Task(operation, item, done, size, vital))
+        if closed:
+            done(StoreError("The store is closed."))
 
     def call(
         self, operation: Operation[Item, Result], item: Item, *, vital: bool = False
@@ -129,25 +130,17 @@ class Writer:
 
     def close(self) -> None:
         """Write what was handed over, then end the thread and close its connection."""
-        self._closed = True
-        if self._thread.is_alive():
-            self._tasks.put(None)
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                self._tasks.put(None)
+        if self._thread.ident is not None:
             self._thread.join()
 
     def _run(self) -> None:
-        try:
-            db = self._connect()
-        except sqlite3.Error as error:
-            self._closed = True
-            failure = StoreError(self._explain(error))
-            while (task := self._tasks.get()) is not None:
-                task.done(failure)
-            return
-        try:
-            while batch := self._gather():
-                self._write(db, batch)
-        finally:
-            db.close()
+        while batch := self._gather():
+            self._write(batch)
+        self._disconnect()
 
     def _gather(self) -> list[_Task]:
         """Wait for work, then return all that may share a commit; empty at the end."""
@@ -172,35 +165,54 @@ class Writer:
             batch.append(task)
         return batch
 
-    def _write(self, db: sqlite3.Connection, batch: list[_Task]) -> None:
-        operation = batch[0].operation
-        if isinstance(operation, _Between):
-            batch[0].done(_attempt(lambda: operation(db, batch[0].item), self._explain))
-            return
+    def _write(self, batch: list[_Task]) -> None:
+        """Carry out a batch and tell each of its callers once; never raises."""
         try:
-            results = self._commit(db, batch)
-        except Exception as error:  # noqa: BLE001 - whatever it was, each item hears of it
-            if len(batch) > 1:
+            results = self._commit(batch)
+        except BaseException as error:  # noqa: BLE001 - whatever it was, each caller hears of it
+            if self._db is not None and self._db.in_transaction:
+                self._disconnect()  # it could not even roll back
+            # Waiting for a lock once for each item could take hours.
+            if len(batch) > 1 and not is_busy(error):
                 # One bad item must not fail the others: each gets a commit of its own.
                 for task in batch:
-                    self._write(db, [task])
+                    self._write([task])
                 return
-            results = [error if isinstance(error, StoreError) else StoreError(self._explain(error))]
+            results = [self._failure(error)] * len(batch)
         for task, result in zip(batch, results, strict=True):
-            task.done(result)
+            _safely(task.done, result)
         for listener in self._after_commit:
-            listener()
+            _safely(listener)
 
-    def _commit(self, db: sqlite3.Connection, batch: list[_Task]) -> list[Any]:
+    def _commit(self, batch: list[_Task]) -> list[Any]:
+        if self._db is None:
+            self._db = self._connect()
+        db, first = self._db, batch[0]
+        if isinstance(first.operation, _Between):
+            return [first.operation(db, first.item)]
         try:
             return _run_batch(db, batch)
         except sqlite3.Error as error:
-            self._on_rollback()
             vital = all(task.vital for task in batch)
             if not (is_full(error) and vital and self._on_full()):
                 raise
             _log.warning("The disk is full: the reserve was given up so that settling goes on.")
             return _run_batch(db, batch)
+
+    def _failure(self, error: BaseException) -> StoreError:
+        if isinstance(error, StoreError):
+            return error
+        if not isinstance(error, sqlite3.Error):
+            _log.error("Writing failed inside Spigot", exc_info=error)
+        failure = StoreError(self._explain(error))
+        failure.__cause__ = error
+        return failure
+
+    def _disconnect(self) -> None:
+        db, self._db = self._db, None
+        if db is not None:
+            with contextlib.suppress(sqlite3.Error):
+                db.close()
 
 
 class _Between:
@@ -225,9 +237,9 @@ def _run_batch(db: sqlite3.Connection, batch: list[_Task]) -> list[Any]:
     return results
 
 
-def _attempt(work: Callable[[], None], explain: Callable[[Exception], str]) -> Exception | None:
+def _safely(function: Callable[..., None], *arguments: object) -> None:
+    """Call somebody who must not raise; if it does, that is logged and nobody else suffers."""
     try:
-        work()
-    except sqlite3.Error as error:
-        return StoreError(explain(error))
-    return None
+        function(*arguments)
+    except BaseException as error:  # noqa: BLE001 - the thread must go on
+        _log.error("A listener of the store failed", exc_info=error)

@@ -1,0 +1,201 @@
+"""``spigot check``: would it work? Configuration, data directory, Jenkins, its webhook plugins."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from spigot.commands.common import Start, data_option, json_option, print_json, target_option
+from spigot.commands.tables import Column, table
+from spigot.errors import NoRoom, SettingsError, StoreError
+from spigot.masking import mask_path, printable
+from spigot.readiness import State
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from spigot.hooks import Hook, Hooks
+    from spigot.jenkins import Jenkins
+    from spigot.settings import Settings
+
+_MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("?", "yellow")}
+_SIGNATURES = (
+    "Spigot does not check signatures: requests arrive at Jenkins untouched, and its own check "
+    "applies. Set the secret there."
+)
+
+
+class Finding(NamedTuple):
+    """What was found of one thing.
+
+    Attributes:
+        what: The thing: a directory, a path at Jenkins.
+        good: Whether it works; None if that cannot be told.
+        why: In words.
+        needed: Whether the check fails if it does not work.
+    """
+
+    what: str
+    good: bool | None
+    why: str
+    needed: bool = False
+
+
+@click.command("check")
+@target_option
+@data_option
+@json_option
+@click.pass_obj
+def check_command(start: Start, *, target: str | None, data: str | None, as_json: bool) -> None:
+    """Check the configuration, the data directory, Jenkins, and which plugins answer there.
+
+    Changes nothing at Jenkins. Fails if something cannot work: no room, no Jenkins, or a hook that
+    the configuration names has no plugin behind it.
+    """
+    settings = start.settings(target=target, data=data)
+    if settings.target is None:
+        raise SettingsError("No Jenkins is named. Give its URL with --target or TARGET_URL.")
+    from spigot.app import hooks_of, jenkins_of
+
+    jenkins = jenkins_of(settings, settings.target)
+    directory = look_at_data(settings.data, settings.min_free)
+    probes = look_at_jenkins(jenkins, settings)
+    ready = next((probe.good for probe in probes if probe.good is not None), None)
+    hooks = look_at_hooks(jenkins, hooks_of(settings), settings, reachable=ready is not False)
+    jenkins.close()
+    unfit = [one for one in (directory, *hooks) if one.needed and one.good is False]
+    ok = not unfit and ready is not False
+    if as_json:
+        print_json(
+            {
+                "ok": ok,
+                "target": settings.target.url,
+                "data": _object(directory),
+                "probes": [_object(probe) for probe in probes],
+                "hooks": [_object(hook) for hook in hooks],
+                "notes": [_SIGNATURES],
+            }
+        )
+    else:
+        _print("Data directory", [directory])
+        _print(f"Jenkins at {settings.target.url}", probes)
+        _print("Hooks at Jenkins (* the configuration needs it)", hooks)
+        click.echo(_SIGNATURES)
+    click.get_current_context().exit(0 if ok else 1)
+
+
+def look_at_data(directory: Path, min_free: int) -> Finding:
+    """Tell whether webhooks can be kept there; makes nothing."""
+    from spigot.ports import Clock
+    from spigot.stores import database
+    from spigot.stores.room import Room
+
+    shown = str(directory)
+    there = directory
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        return Finding(shown, good=False, why=f"{there} cannot be written to", needed=True)
+    try:
+        if (directory / "spigot.db").exists():
+            database.prepare(directory, create=False)
+        Room(there, min_free=min_free, clock=Clock()).check(0)
+    except (StoreError, NoRoom) as error:
+        return Finding(shown, good=False, why=str(error), needed=True)
+    why = "writable, with room" if there == directory else f"will be made; {there} is writable"
+    return Finding(shown, good=True, why=why, needed=True)
+
+
+def look_at_jenkins(jenkins: Jenkins, settings: Settings) -> list[Finding]:
+    """Ask each probe that may tell whether Jenkins is ready."""
+    from spigot import readiness
+    from spigot.guard import CANDIDATES
+
+    findings = []
+    for path in [settings.probe] if settings.probe else CANDIDATES:
+        sight = readiness.read(jenkins.ask("GET", path, {"User-Agent": "spigot"}))
+        good = {State.READY: True, State.NOT_READY: False, State.UNKNOWN: None}[sight.state]
+        findings.append(Finding(path, good, f"{sight.state}: {sight.evidence}"))
+    return findings
+
+
+def look_at_hooks(
+    jenkins: Jenkins, hooks: Hooks, settings: Settings, *, reachable: bool
+) -> list[Finding]:
+    """Ask at each open hook path, where a harmless question exists, whether a plugin answers."""
+    from spigot.hooks import KNOWN
+
+    questions = {hook.path: hook.question for hook in KNOWN}
+    needed = {hook.path for hook in settings.hooks} | set(settings.routes.values())
+    findings = []
+    for hook in hooks.all:
+        # A hook of the configuration replaces the known one, and the question with it.
+        asked = hook._replace(question=hook.question or questions.get(hook.path))
+        good, why = _ask(jenkins, asked) if reachable else (None, "not asked: Jenkins is not ready")
+        findings.append(Finding(_shown(hook), good, why, needed=hook.path in needed))
+    findings += [
+        Finding(
+            mask_path(path),
+            good=False,
+            why="[routes] leads here, and no open hook has this path: add it as [[hooks]]",
+            needed=True,
+        )
+        for path in sorted(set(settings.routes.values()))
+        if not _open(hooks, path)
+    ]
+    return findings
+
+
+def _ask(jenkins: Jenkins, hook: Hook) -> tuple[bool | None, str]:
+    from spigot.hooks import Presence
+
+    question = hook.question
+    if question is None:
+        return None, "nothing harmless tells whether a plugin answers here"
+    headers = {"User-Agent": "spigot"} | dict(question.headers)
+    answer = jenkins.ask(question.method, question.path, headers)
+    if not answer.status:
+        return None, answer.error
+    kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    presence = question.understand(answer.status, kind)
+    return {
+        Presence.LOADED: (True, f"its plugin answers ({answer.status})"),
+        Presence.ABSENT: (False, f"no plugin answers ({answer.status})"),
+        Presence.UNKNOWN: (
+            None,
+            f"{answer.status}, which is neither the plugin's nor Jenkins' own",
+        ),
+    }[presence]
+
+
+def _open(hooks: Hooks, path: str) -> bool:
+    return any(
+        path == hook.path or (hook.below and path.startswith(hook.path)) for hook in hooks.all
+    )
+
+
+def _shown(hook: Hook) -> str:
+    return mask_path(hook.path) + ("…" if hook.below else "")
+
+
+def _object(finding: Finding) -> dict[str, Any]:
+    return finding._asdict()
+
+
+def _print(title: str, findings: list[Finding]) -> None:
+    click.echo(click.style(title, bold=True))
+    rows = [
+        (
+            _MARKS[one.good][0],
+            printable(one.what) + (" *" if one.needed else ""),
+            printable(one.why),
+        )
+        for one in findings
+    ]
+    lines = table((Column(""), Column(""), Column("", cut="end")), rows, None)[1:]
+    for line, finding in zip(lines, findings, strict=True):
+        mark, colour = _MARKS[finding.good]
+        click.echo(f"  {click.style(mark, fg=colour)}{line[1:]}")
+    click.echo()

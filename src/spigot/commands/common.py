@@ -1,0 +1,94 @@
+"""What the commands share: options, the settings, the store, and how things are printed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from spigot.settings import Settings
+    from spigot.stores.sqlite import SqliteStore
+
+data_option = click.option(
+    "--data",
+    metavar="DIR",
+    help="The directory that keeps the webhooks. [SPIGOT_DATA, else ./spigot-data]",
+)
+target_option = click.option(
+    "--target",
+    metavar="URL",
+    help="Jenkins: its URL with the context path. [SPIGOT_TARGET, TARGET_URL]",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+
+class Start(NamedTuple):
+    """What was said before the command.
+
+    Attributes:
+        config: The configuration file, if one was named.
+    """
+
+    config: Path | None
+
+    def settings(self, **overrides: object) -> Settings:
+        """Return the configuration; options of the command line that were not given are None.
+
+        Raises:
+            SettingsError: It is wrong.
+        """
+        from spigot.settings import load
+
+        return load(overrides, environ=os.environ, config=self.config, cwd=Path.cwd())
+
+
+@contextlib.contextmanager
+def opened(settings: Settings, *, create: bool = False) -> Iterator[SqliteStore]:
+    """Open the store for a command, and close it again.
+
+    Args:
+        settings: Where it is.
+        create: Make it where it is missing; otherwise that is an error.
+
+    Raises:
+        StoreError: It cannot be used.
+    """
+    from spigot.stores.sqlite import SqliteStore
+
+    store = SqliteStore(settings.data, create=create)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def status_of(store: SqliteStore) -> dict[str, Any]:
+    """Return the status object as the store shows it now."""
+    from spigot.status import status
+
+    panel = store.panel
+    return status(
+        panel.valve(),
+        panel.counts(),
+        panel.report(),
+        serving=store.lock.held(),
+        now=time.time(),
+    )
+
+
+def webhooks(number: int) -> str:
+    """Return so many webhooks in words: ``1 webhook``, ``12 webhooks``."""
+    return "1 webhook" if number == 1 else f"{number} webhooks"
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON on one line."""
+    click.echo(json.dumps(value))

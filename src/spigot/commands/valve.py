@@ -1,0 +1,121 @@
+"""``spigot on`` and ``spigot off``: the valve, for a running gateway or for the next one."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from spigot.commands.common import (
+    Start,
+    data_option,
+    json_option,
+    opened,
+    print_json,
+    status_of,
+    webhooks,
+)
+from spigot.commands.when import local, read_length, read_until, reads
+from spigot.errors import SpigotError
+from spigot.masking import printable
+from spigot.units import format_duration
+
+if TYPE_CHECKING:
+    from spigot.stores.sqlite import SqliteStore
+    from spigot.valve import ValveRow
+
+_LOOK_EVERY = 0.02
+_SPARE = 5.0
+"""Seconds beyond Jenkins' time to answer that an attempt may need to be recorded."""
+
+
+@click.command("on")
+@data_option
+@json_option
+@click.pass_obj
+def on_command(start: Start, *, data: str | None, as_json: bool) -> None:
+    """Open the valve: what waits flows to Jenkins, and what comes flows on."""
+    with opened(start.settings(data=data), create=True) as store:
+        store.panel.set_valve(on=True)
+        _say(store, as_json=as_json)
+
+
+@click.command("off")
+@click.option("--reason", default="", metavar="TEXT", help="Why, for whoever looks at the status.")
+@click.option(
+    "--for",
+    "length",
+    callback=reads(read_length),
+    metavar="DURATION",
+    help="Open by itself after that: 30m, 2h.",
+)
+@click.option(
+    "--until",
+    callback=reads(read_until),
+    metavar="TIME",
+    help="Open by itself then: 14:30 (the next, local clock), or ISO 8601.",
+)
+@click.option("--no-wait", is_flag=True, help="Do not wait until the attempts that run have ended.")
+@data_option
+@json_option
+@click.pass_obj
+def off_command(
+    start: Start,
+    *,
+    reason: str,
+    length: float | None,
+    until: float | None,
+    no_wait: bool,
+    data: str | None,
+    as_json: bool,
+) -> None:
+    """Close the valve: webhooks are taken in and kept, and none goes to Jenkins.
+
+    Returns once no attempt runs any more, so that Jenkins can be stopped.
+    """
+    if length is not None and until is not None:
+        raise click.UsageError("Give either --for or --until, not both.")
+    settings = start.settings(data=data)
+    with opened(settings, create=True) as store:
+        end = until if length is None else time.time() + length
+        version = store.panel.set_valve(on=False, reason=reason.strip(), until=end).version
+        patience = settings.read_timeout + _SPARE
+        rests = no_wait or _rests(store, version, time.monotonic() + patience)
+        _say(store, as_json=as_json)
+        if not rests:
+            raise SpigotError(
+                f"An attempt still runs after {format_duration(patience)}: Jenkins may be sending "
+                "its answer slowly. The valve is OFF and nothing new is sent; run `spigot off` "
+                "again to go on waiting."
+            )
+
+
+def _rests(store: SqliteStore, version: int, end: float) -> bool:
+    """Wait until no attempt runs, no gateway does, or somebody set the valve again."""
+    while store.lock.held():
+        valve = store.panel.valve()
+        resting = store.panel.report().get("resting")
+        if valve.on or valve.version != version or (resting is not None and resting >= version):
+            return True
+        if time.monotonic() >= end:
+            return False
+        time.sleep(_LOOK_EVERY)
+    return True
+
+
+def _say(store: SqliteStore, *, as_json: bool) -> None:
+    known = status_of(store)
+    if as_json:
+        print_json(known)
+        return
+    line = _sentence(store.panel.valve(), known["waiting"], time.time())
+    click.echo(line if store.lock.held() else f"{line} `spigot serve` is not running.")
+
+
+def _sentence(valve: ValveRow, waiting: int, now: float) -> str:
+    """Say in one line how the valve stands now."""
+    since = f" since {local(valve.since, now)}" if valve.since else ""
+    reason = f" ({printable(valve.reason)})" if valve.reason else ""
+    again = f", on again at {local(valve.until, now)}" if valve.until is not None else ""
+    return f"Valve {valve.word}{since}{reason}{again}; {webhooks(waiting)} waiting."

@@ -1,0 +1,1 @@
+"""What the tests of the whole gateway share: a gateway process, a provider, a checker."""

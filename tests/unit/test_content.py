@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spigot.payloads import github_payloads
+from spigot.stores.content import pack, unpack
+
+if TYPE_CHECKING:
+    from spigot.webhook import Headers
+
+NAMES = st.text("abcdefghijklmnopqrstuvwxyz0123456789-_!~", min_size=1).map(str.encode)
+VALUES = st.binary().map(lambda raw: raw.replace(b"\r", b"").replace(b"\n", b""))
+
+
+@given(st.lists(st.tuples(NAMES, VALUES)).map(tuple), st.binary())
+def test_headers_and_body_come_back_to_the_byte(headers: Headers, body: bytes) -> None:
+    assert unpack(pack(headers, body)) == (headers, body)
+
+
+@pytest.mark.parametrize("body", [b"", b"\r\n", b"\r\n\r\n", b"a: b\r\n\r\nc"])
+def test_without_headers_the_body_is_not_taken_for_any(body: bytes) -> None:
+    assert unpack(pack((), body)) == ((), body)
+
+
+def test_real_payloads_become_at_most_a_third_as_large() -> None:
+    bodies = [example.body for example in github_payloads()]
+    packed = sum(len(pack((), body)) for body in bodies)
+    assert packed * 3 < sum(map(len, bodies))
+
+
+def test_what_is_packed_has_the_shape_of_an_http_message() -> None:
+    program = (
+        "import sys\n"
+        "if sys.version_info >= (3, 14): from compression import zstd\n"
+        "else: from backports import zstd\n"
+        "sys.stdout.buffer.write(zstd.decompress(sys.stdin.buffer.read()))"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", program],
+        input=pack(((b"a", b"1"), (b"b", b"")), b"{}"),
+        capture_output=True,
+        check=True,
+        timeout=20,
+    )
+    assert shown.stdout == b"a: 1\r\nb: \r\n\r\n{}"
+
+
+def test_many_threads_pack_at_once() -> None:
+    results: dict[int, bool] = {}
+
+    def work(number: int) -> None:
+        body = bytes([number]) * 100_000
+        results[number] = all(unpack(pack((), body)) == ((), body) for _ in range(20))
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == dict.fromkeys(range(8), True)
