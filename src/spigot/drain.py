@@ -1,8 +1,8 @@
 """The loop that lets webhooks flow: lanes side by side, each in order, while the valve is open.
 
 One thread watches the store, the valve and Jenkins and hands out work; a worker makes attempts and
-takes the next piece itself as long as there is one. Nothing of it is asynchronous: Jenkins needs tens
-of deliveries at a time, not thousands.
+takes the next piece itself as long as there is one. Nothing of it is asynchronous: Jenkins needs
+tens of deliveries at a time, not thousands.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ CHUNK = 2000
 """Places read from the store at a time."""
 
 SLOW = 5.0
-"""Seconds after which an attempt no longer fills one of the `parallel` places: a hanging job must not
-take them all."""
+"""Seconds after which an attempt no longer fills one of the `parallel` places: a hanging job must
+not take them all."""
 
 SLOW_MOST = 4
 """How many times `parallel` attempts there are at most, slow ones included."""

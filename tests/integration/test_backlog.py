@@ -6,11 +6,10 @@ import time
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+from spigot.practice import Phase
 from support.backlog import fill, small
 from support.checker import compare, key_of
 from support.gateway import GatewayProcess
-
-from spigot.practice import Phase
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,7 +53,7 @@ def test_a_backlog_of_100000_costs_little_memory_and_flows_in_order(
     with capsys.disabled():
         print(
             f"\n{COUNT} waiting (stored in {filled:.1f} s): start to 200 from /healthz "
-            f"{start.healthy:.2f} s, status {asked * 1000:.0f} ms, memory {held >> 20} MiB "
+            f"{start:.2f} s, status {asked * 1000:.0f} ms, memory {held >> 20} MiB "
             f"held, {flowing >> 20} MiB flowing"
         )
     assert held < MEMORY

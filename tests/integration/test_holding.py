@@ -6,14 +6,14 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from support.checker import PERFECT, compare
-from support.gateway import GatewayProcess
-from support.provider import SECRET, Request, numbered, plain, send, send_all
 
 from spigot.practice import Fault, Phase, PracticeJenkins
 from spigot.practice.plugins import KNOWN
 from spigot.stores.history import Selection
 from spigot.webhook import State
+from support.checker import PERFECT, compare
+from support.gateway import GatewayProcess
+from support.provider import SECRET, Request, numbered, plain, send, send_all
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -184,9 +184,7 @@ class TestOneJob:
         with GatewayProcess(tmp_path, jenkins.url, settings) as gateway:
             until_ready(gateway)
             send_all(gateway.port, [*hanging, *quick, *others])
-            status = gateway.until(
-                lambda status: status["delivered"] == len(quick) + len(others)
-            )
+            status = gateway.until(lambda status: status["delivered"] == len(quick) + len(others))
 
             assert status["waiting"] == len(hanging)
             assert compare([*quick, *others], jenkins.taken) == PERFECT

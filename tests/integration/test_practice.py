@@ -8,11 +8,11 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from support.practice import HOOK, PUSH, push, send
 
 from spigot.errors import SpigotError
 from spigot.practice import Phase, PracticeJenkins
 from spigot.practice.plugins import CREDENTIAL, KNOWN
+from support.practice import HOOK, PUSH, push, send
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,10 +11,10 @@ import threading
 from contextlib import closing
 
 import pytest
-from support.practice import HOOK, PUSH, push, send
 
 from spigot.practice import Phase, PracticeJenkins, Visit
 from spigot.practice.command import Control, describe, read_order
+from support.practice import HOOK, PUSH, push, send
 
 
 class TestCommand:

@@ -8,9 +8,9 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
-from support.practice import HOOK, PUSH, push, send
 
 from spigot.practice import Fault, Phase, PracticeJenkins
+from support.practice import HOOK, PUSH, push, send
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

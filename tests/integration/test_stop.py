@@ -5,31 +5,22 @@ from __future__ import annotations
 import http.client
 import socket
 import threading
-import time
 from typing import TYPE_CHECKING
 
 import pytest
-from support.checker import PERFECT, compare
-from support.gateway import PATIENCE, GatewayProcess
-from support.provider import Line, Request, Sent, numbered, send, send_all
 
 from spigot.practice import Fault, Phase
+from support.checker import PERFECT, compare
+from support.gateway import PATIENCE, GatewayProcess, wait_until
+from support.provider import Line, Request, Sent, numbered, send, send_all
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from spigot.practice import PracticeJenkins
 
 LIMIT = 10.0
 """Seconds after which service managers send SIGKILL."""
-
-
-def until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.005)
 
 
 def test_an_idle_gateway_ends_with_0_and_says_so(gateway: GatewayProcess) -> None:
@@ -44,7 +35,7 @@ def test_what_is_in_flight_ends_and_is_not_sent_again_after_the_start(
     jenkins.delay = 0.5
     requests = [numbered(f"octo/{number % 3}", number) for number in range(9)]
     send_all(gateway.port, requests)
-    until(lambda: len(jenkins.hooks) >= 1)
+    wait_until(lambda: len(jenkins.hooks) >= 1)
 
     gateway.signal_stop()
     assert gateway.wait(LIMIT) == 0
@@ -71,7 +62,7 @@ def test_it_ends_in_time_although_jenkins_hangs_and_loses_nothing(
         else:
             jenkins.fault("/github-webhook/", Fault(hang=True))
         send_all(gateway.port, requests)
-        until(lambda: len(jenkins.hooks) >= 1)
+        wait_until(lambda: len(jenkins.hooks) >= 1)
 
         gateway.signal_stop()
         assert gateway.wait(LIMIT) == 0
@@ -135,7 +126,7 @@ def test_a_request_that_is_under_way_is_taken_and_its_connection_closed(
         sock.sendall(head.encode() + request.body[:10])
         send(gateway.port, numbered("octo/other", 1))
         gateway.signal_stop()
-        until(lambda: not gateway.reachable())
+        wait_until(lambda: not gateway.reachable())
         sock.sendall(request.body[10:])
         answer = http.client.HTTPResponse(sock)
         answer.begin()
@@ -159,7 +150,7 @@ def test_an_idle_connection_does_not_delay_it(gateway: GatewayProcess) -> None:
 def test_a_second_signal_does_no_harm(gateway: GatewayProcess, jenkins: PracticeJenkins) -> None:
     jenkins.delay = 0.5
     send(gateway.port, numbered("octo/hello", 1))
-    until(lambda: len(jenkins.hooks) == 1)
+    wait_until(lambda: len(jenkins.hooks) == 1)
     gateway.signal_stop()
     gateway.signal_stop()
     assert gateway.wait(LIMIT) == 0

@@ -1,19 +1,17 @@
-"""The story that Spigot is for: Jenkins is away, webhooks come, Jenkins is back and has them all."""
+"""What Spigot is for: Jenkins is away, webhooks come, Jenkins is back and has them all."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from spigot.payloads import github_payloads
+from spigot.practice import Phase
 from support.checker import PERFECT, compare
 from support.provider import github, send_over
 
-from spigot.payloads import github_payloads
-from spigot.practice import Phase
-
 if TYPE_CHECKING:
-    from support.gateway import GatewayProcess
-
     from spigot.practice import PracticeJenkins
+    from support.gateway import GatewayProcess
 
 
 def test_what_came_while_jenkins_was_down_arrives_in_order_and_to_the_byte(

@@ -6,16 +6,14 @@ import time
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from support.checker import PERFECT, compare
-from support.gateway import PATIENCE, GatewayProcess
-from support.provider import numbered, send, send_all
-
 from spigot.practice import Fault
 from spigot.stores.history import Selection
 from spigot.webhook import State
+from support.checker import PERFECT, compare
+from support.gateway import GatewayProcess, wait_until
+from support.provider import numbered, send, send_all
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from spigot.practice import PracticeJenkins
@@ -24,17 +22,10 @@ if TYPE_CHECKING:
 LONG = {"SPIGOT_RETRY_DELAYS": "3600"}
 
 
-def until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.005)
-
-
 def turn_off(store: SqliteStore, *, until_: float | None = None) -> int:
     """Turn the valve OFF, wait until the gateway says that it rests, and return the version."""
     version = store.panel.set_valve(on=False, reason="upgrade", until=until_).version
-    until(lambda: store.panel.report()["resting"] == version)
+    wait_until(lambda: store.panel.report()["resting"] == version)
     return version
 
 
@@ -64,7 +55,7 @@ class TestValve:
         jenkins.delay = 0.5
         requests = [numbered(f"octo/{number % 3}", number) for number in range(9)]
         send_all(gateway.port, requests)
-        until(lambda: len(jenkins.hooks) >= 1)
+        wait_until(lambda: len(jenkins.hooks) >= 1)
 
         with closing(gateway.store()) as store:
             turn_off(store)
@@ -85,7 +76,7 @@ class TestValve:
         with closing(gateway.store()) as store:
             turn_off(store)
             store.panel.set_valve(on=True)
-            until(lambda: store.panel.report()["resting"] is None)
+            wait_until(lambda: store.panel.report()["resting"] is None)
 
     def test_off_whose_time_ended_while_no_gateway_ran_is_on(
         self, gateway: GatewayProcess, jenkins: PracticeJenkins
@@ -125,7 +116,7 @@ class TestValve:
             gateway.kill()
             store.panel.set_report({})
             gateway.start()
-            until(lambda: store.panel.report().get("resting") == version)
+            wait_until(lambda: store.panel.report().get("resting") == version)
 
         assert (gateway.status()["valve"], gateway.status()["waiting"]) == ("OFF", 1)
         assert jenkins.hooks == []
@@ -159,7 +150,7 @@ class TestEdits:
             jenkins.fault("/github-webhook/", Fault(status=500, times=1))
             send_all(gateway.port, [head, *rest])
             with closing(gateway.store()) as store:
-                until(lambda: bool(store.history.show(head.key)[0].due_at))
+                wait_until(lambda: bool(store.history.show(head.key)[0].due_at))
                 assert gateway.status()["waiting"] == 5
 
                 assert sum(store.history.drop(Selection(names=(head.key,)))) == 1
@@ -203,7 +194,7 @@ class TestEdits:
         jenkins.delay = 0.3
         request = numbered("octo/hello", 1)
         send(gateway.port, request)
-        until(lambda: len(jenkins.hooks) == 1)
+        wait_until(lambda: len(jenkins.hooks) == 1)
         with closing(gateway.store()) as store:
             assert sum(store.history.replay(Selection(names=(request.key,)))) == 0
         gateway.until_delivered(1)
@@ -215,7 +206,7 @@ class TestEdits:
         jenkins.delay = 0.3
         first, second = numbered("octo/hello", 1), numbered("octo/hello", 2)
         send(gateway.port, first)
-        until(lambda: len(jenkins.hooks) == 1)
+        wait_until(lambda: len(jenkins.hooks) == 1)
         with closing(gateway.store()) as store:
             assert sum(store.history.drop(Selection(names=(first.key,)))) == 1
             send(gateway.port, second)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from spigot.payloads import github_payloads
 from spigot.stores.sqlite import SqliteStore
 from spigot.webhook import Webhook, new_id
-from support.provider import SECRET, github, numbered
+from support.provider import github, numbered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 _UNDER_WAY = 4000
 """How many webhooks are handed over at most before they are on disk."""
-
-__all__ = ["SECRET", "fill", "real", "small"]
 
 
 def small(count: int, lanes: int) -> Iterator[Request]:
@@ -63,6 +61,6 @@ def _webhook(request: Request) -> Webhook:
     now = time.time()
     headers = tuple((name.lower().encode(), value.encode()) for name, value in request.headers)
     return Webhook(
-        new_id(now), now, request.method, request.target, "", headers, request.body,
-        request.target, "github", dict(request.headers)["X-GitHub-Event"], request.key, request.lane,
+        new_id(now), now, request.method, request.target, "", headers, request.body, request.target,
+        "github", dict(request.headers)["X-GitHub-Event"], request.key, request.lane,
     )  # fmt: skip

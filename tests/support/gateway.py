@@ -11,13 +11,13 @@ import subprocess
 import sys
 import time
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
 from spigot.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
 PATIENCE = 20.0
 """Seconds after which something that should have happened is plainly broken."""
@@ -33,16 +33,12 @@ FAST = {
 """Settings under which a gateway does in moments what else takes minutes."""
 
 
-class Startup(NamedTuple):
-    """How long a start took, in seconds from the start of the process.
-
-    Attributes:
-        listening: Until a connection was taken.
-        healthy: Until ``/healthz`` answered 200.
-    """
-
-    listening: float
-    healthy: float
+def wait_until(holds: Callable[[], object]) -> None:
+    """Wait until something is so; fail if it is not within `PATIENCE`."""
+    end = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.005)
 
 
 class GatewayProcess:
@@ -91,20 +87,16 @@ class GatewayProcess:
                 stderr=log,
             )
 
-    def start(self) -> Startup:
-        """Start it and wait until it takes webhooks."""
+    def start(self) -> float:
+        """Start it, wait until ``/healthz`` answers 200, and return the seconds that it took."""
         began = time.monotonic()
         self.launch()
         assert self._process is not None
-        listening = None
         while not self.healthy():
-            if listening is None and self.reachable():
-                listening = time.monotonic() - began
             if self._process.poll() is not None or time.monotonic() - began > PATIENCE:
-                raise AssertionError(f"the gateway did not start:\n{self.log_text()[-4000:]}")
+                raise AssertionError(f"the gateway did not start:\n{self._tail()}")
             time.sleep(0.002)
-        healthy = time.monotonic() - began
-        return Startup(listening or healthy, healthy)
+        return time.monotonic() - began
 
     def kill(self) -> None:
         """End it with SIGKILL: it gets no chance to do anything."""
@@ -148,9 +140,10 @@ class GatewayProcess:
         return self._memory("VmHWM")
 
     def _memory(self, name: str) -> int:
-        with open(f"/proc/{self.pid}/status", encoding="ascii") as file:  # noqa: PTH123 - no file of ours
-            (line,) = [line for line in file if line.startswith(f"{name}:")]
-        return int(line.split()[1]) * 1024
+        """Read it as Linux tells it; 0 on other systems."""
+        file = Path(f"/proc/{self.pid}/status")
+        lines = file.read_text("ascii").splitlines() if file.exists() else []
+        return sum(int(line.split()[1]) for line in lines if line.startswith(f"{name}:")) * 1024
 
     def reachable(self) -> bool:
         """Tell whether its port takes connections."""
@@ -186,7 +179,7 @@ class GatewayProcess:
         end = time.monotonic() + PATIENCE
         while not holds(status := self.status()):
             if time.monotonic() > end:
-                raise AssertionError(f"{status}\n{self.log_text()[-4000:]}")
+                raise AssertionError(f"{status}\n{self._tail()}")
             time.sleep(0.01)
         return status
 
@@ -210,6 +203,9 @@ class GatewayProcess:
         """Return what it has logged above INFO."""
         return [record for record in self.log() if record["level"] not in ("DEBUG", "INFO")]
 
+    def _tail(self) -> str:
+        return self.log_text()[-4000:]
+
     def __enter__(self) -> Self:
         try:
             self.start()
@@ -232,7 +228,7 @@ class GatewayProcess:
 
 
 def reserve() -> socket.socket:
-    """Bind a free port without listening: nobody else is given it, and the gateway may have it."""
+    """Bind a free port without listening: nobody else is given it, and a server may have it."""
     sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.bind(("127.0.0.1", 0))

@@ -108,7 +108,9 @@ def numbered(repository: str, number: int, *, padding: int = 0) -> Request:
     return github("push", json.dumps(payload).encode(), key=f"{repository}#{number}")
 
 
-def plain(target: str, headers: Fields = (), body: bytes = b"{}", *, method: str = "POST") -> Request:
+def plain(
+    target: str, headers: Fields = (), body: bytes = b"{}", *, method: str = "POST"
+) -> Request:
     """Return a webhook of no known provider; a header of its own tells it from others."""
     key = str(uuid.uuid4())
     fields = (("Content-Type", JSON), ("X-Test-Key", key), *headers)
@@ -170,7 +172,9 @@ def send_over(port: int, requests: Sequence[Request], connections: int) -> list[
         for number in range(connections)
     ]
     with ThreadPoolExecutor(connections) as pool:
-        return [sent for part in pool.map(lambda part: send_all(port, part), parts) for sent in part]
+        return [
+            sent for part in pool.map(lambda part: send_all(port, part), parts) for sent in part
+        ]
 
 
 def send(port: int, request: Request) -> Answer:

@@ -19,20 +19,35 @@ NAMES = st.text("abcdefghijklmnopqrstuvwxyz0123456789-_!~", min_size=1).map(str.
 VALUES = st.binary().map(lambda raw: raw.replace(b"\r", b"").replace(b"\n", b""))
 
 
-@given(st.lists(st.tuples(NAMES, VALUES)).map(tuple), st.binary())
-def test_headers_and_body_come_back_to_the_byte(headers: Headers, body: bytes) -> None:
-    assert unpack(pack(headers, body)) == (headers, body)
+def there_and_back(messages: list[tuple[Headers, bytes]]) -> list[tuple[Headers, bytes]]:
+    piece = pack(messages)
+    starts = [0, *piece.ends]
+    return [unpack(piece.frame, *span) for span in zip(starts, piece.ends, strict=False)]
+
+
+MESSAGES = st.lists(st.tuples(st.lists(st.tuples(NAMES, VALUES)).map(tuple), st.binary()))
+
+
+@given(MESSAGES)
+def test_headers_and_bodies_come_back_to_the_byte(messages: list[tuple[Headers, bytes]]) -> None:
+    assert there_and_back(messages) == messages
 
 
 @pytest.mark.parametrize("body", [b"", b"\r\n", b"\r\n\r\n", b"a: b\r\n\r\nc"])
 def test_without_headers_the_body_is_not_taken_for_any(body: bytes) -> None:
-    assert unpack(pack((), body)) == ((), body)
+    assert there_and_back([((), body), ((), b"next")]) == [((), body), ((), b"next")]
 
 
 def test_real_payloads_become_at_most_a_third_as_large() -> None:
     bodies = [example.body for example in github_payloads()]
-    packed = sum(len(pack((), body)) for body in bodies)
+    packed = sum(len(pack([((), body)]).frame) for body in bodies)
     assert packed * 3 < sum(map(len, bodies))
+
+
+def test_webhooks_packed_together_take_less_than_half_the_room_that_each_takes_alone() -> None:
+    bodies = [example.body for example in github_payloads()[:16]]
+    alone = sum(len(pack([((), body)]).frame) for body in bodies)
+    assert len(pack([((), body) for body in bodies]).frame) * 2 < alone
 
 
 def test_what_is_packed_has_the_shape_of_an_http_message() -> None:
@@ -44,12 +59,12 @@ def test_what_is_packed_has_the_shape_of_an_http_message() -> None:
     )
     shown = subprocess.run(
         [sys.executable, "-c", program],
-        input=pack(((b"a", b"1"), (b"b", b"")), b"{}"),
+        input=pack([(((b"a", b"1"), (b"b", b"")), b"{}"), ((), b"next")]).frame,
         capture_output=True,
         check=True,
         timeout=20,
     )
-    assert shown.stdout == b"a: 1\r\nb: \r\n\r\n{}"
+    assert shown.stdout == b"a: 1\r\nb: \r\n\r\n{}\r\nnext"
 
 
 def test_many_threads_pack_at_once() -> None:
@@ -57,7 +72,7 @@ def test_many_threads_pack_at_once() -> None:
 
     def work(number: int) -> None:
         body = bytes([number]) * 100_000
-        results[number] = all(unpack(pack((), body)) == ((), body) for _ in range(20))
+        results[number] = all(there_and_back([((), body)]) == [((), body)] for _ in range(20))
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
     for thread in threads:

@@ -326,3 +326,23 @@ def test_upkeep_that_fails_is_tried_again(
     assert went_well.wait(PATIENCE)
     upkeep.stop()
     assert caplog.text.count("will be tried again") == 3
+
+
+# --- what was packed together ---------------------------------------------------------------------
+
+
+def test_a_frame_stays_until_the_last_webhook_in_it_is_pruned(
+    store: SqliteStore, upkeep: Upkeep, clock: HandClock
+) -> None:
+    first, second, third = put_all(store, [webhook(), webhook(), webhook()])
+    assert rows(store, "contents") == 1
+    settle(store, first.id, attempt(Verdict.DELIVERED, at=clock.now()))
+    settle(store, second.id, attempt(Verdict.DELIVERED, at=clock.now()))
+    clock.advance(8 * 86400.0)
+    assert upkeep.prune() == 2
+    assert rows(store, "contents") == 1
+    assert store.history.show(third.id)[0].body == webhook().body
+    settle(store, third.id, attempt(Verdict.DELIVERED, at=clock.now()))
+    clock.advance(8 * 86400.0)
+    assert upkeep.prune() == 1
+    assert rows(store, "contents") == 0

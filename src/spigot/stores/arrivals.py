@@ -6,10 +6,12 @@ import functools
 from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple
 
+from spigot.stores.content import PIECE_BYTES, Piece, pack
 from spigot.webhook import Receipt, Webhook
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Iterator
 
     from spigot.ports import Loaded
 
@@ -22,14 +24,14 @@ class Arrival(NamedTuple):
     """A webhook ready to be written.
 
     Attributes:
-        webhook: What came; its headers and body lie in `content`.
-        content: Headers and body as `content.pack` makes them.
+        webhook: What came.
         key: As `delivery_key` makes it.
+        piece: Its content, if it was packed alone because it is large.
     """
 
     webhook: Webhook
-    content: bytes
     key: int | None
+    piece: Piece | None
 
 
 def delivery_key(webhook: Webhook) -> int | None:
@@ -57,7 +59,7 @@ class Arrivals:
 
     def put(self, db: sqlite3.Connection, items: list[Arrival]) -> list[Receipt]:
         """Store each item that is no duplicate of a waiting one, in order."""
-        last = self._learn(db)
+        last, has_dead = self._learn(db)
         places = range(last + 1, last + 1 + len(items))
         keyed = [
             value
@@ -83,14 +85,15 @@ class Arrivals:
             (places[-1], stored, stored),
         )
         db.execute("UPDATE temp.known SET position = ?", (places[-1],))
-        self._resolve(
-            db,
-            [
-                item
-                for position, item in zip(places, items, strict=True)
-                if item.key is not None and not receipts[position].duplicate
-            ],
-        )
+        if has_dead:
+            _resolve(
+                db,
+                [
+                    item
+                    for position, item in zip(places, items, strict=True)
+                    if item.key is not None and not receipts[position].duplicate
+                ],
+            )
         return [receipts[position] for position in places]
 
     def forget(self, db: sqlite3.Connection, settled: list[Loaded]) -> None:
@@ -119,14 +122,15 @@ class Arrivals:
         _store(db, [(position, item)])
         return Receipt(webhook.id, duplicate=False)
 
-    def _learn(self, db: sqlite3.Connection) -> int:
+    def _learn(self, db: sqlite3.Connection) -> tuple[int, bool]:
         """Take in what waits but did not come through here: a replay; at first, everything.
 
         Returns:
-            The newest position given.
+            The newest position given, and whether there are dead letters.
         """
-        last, known = db.execute(
-            "SELECT totals.position, known.position FROM totals, temp.known"
+        last, known, has_dead = db.execute(
+            "SELECT totals.position, known.position, "
+            "EXISTS (SELECT 1 FROM ended WHERE state = 'dead') FROM totals, temp.known"
         ).fetchone()
         if last > known:
             db.execute(
@@ -134,32 +138,54 @@ class Arrivals:
                 "WHERE position > ? AND delivery IS NOT NULL ORDER BY delivery, position",
                 (known,),
             )
-        newest: int = last
-        return newest
+        return last, bool(has_dead)
 
-    def _resolve(self, db: sqlite3.Connection, items: list[Arrival]) -> None:
-        """Mark older dead letters of the same delivery as resolved by the new one."""
-        if db.execute("SELECT 1 FROM ended WHERE state = 'dead' LIMIT 1").fetchone():
-            db.executemany(
-                "UPDATE ended SET resolved_by = ? "
-                "WHERE delivery = ? AND state = 'dead' AND resolved_by IS NULL",
-                [(item.webhook.id, item.key) for item in items],
-            )
+
+def _resolve(db: sqlite3.Connection, items: list[Arrival]) -> None:
+    """Mark older dead letters of the same delivery as resolved by the new one."""
+    db.executemany(
+        "UPDATE ended SET resolved_by = ? "
+        "WHERE delivery = ? AND state = 'dead' AND resolved_by IS NULL",
+        [(item.webhook.id, item.key) for item in items],
+    )
 
 
 def _store(db: sqlite3.Connection, items: list[tuple[int, Arrival]]) -> None:
+    """Write webhooks; a trigger of the schema makes each of them wait."""
+    contents: list[object] = []
     webhooks: list[object] = []
-    waiting: list[object] = []
-    for position, (webhook, content, key) in items:
-        (id_, received_at, method, path, query, _, body) = webhook[:7]
-        (hook, provider, event, delivery, lane) = webhook[7:]
-        webhooks += (
-            position, id_, received_at, method, path, query, hook, provider, event, delivery, lane,
-            len(body), content,
-        )  # fmt: skip
-        waiting += (position, position, key, lane, path, 0, 0, 0)
-    _insert(db, "INSERT INTO webhooks", 13, webhooks)
-    _insert(db, "INSERT INTO waiting", 8, waiting)
+    for group in _pieces(items):
+        first = group[0][0]
+        piece = group[0][1].piece or pack(
+            (arrival.webhook.headers, arrival.webhook.body) for _, arrival in group
+        )
+        contents += (first, piece.frame)
+        start = 0
+        for (position, (webhook, key, _)), end in zip(group, piece.ends, strict=True):
+            (id_, received_at, method, path, query, _, body) = webhook[:7]
+            (hook, provider, event, delivery, lane) = webhook[7:]
+            webhooks += (
+                position, id_, received_at, method, path, query, hook, provider, event, delivery,
+                lane, len(body), first, start, end, key,
+            )  # fmt: skip
+            start = end
+    _insert(db, "INSERT INTO contents", 2, contents)
+    _insert(db, "INSERT INTO webhooks", 16, webhooks)
+
+
+def _pieces(items: list[tuple[int, Arrival]]) -> Iterator[list[tuple[int, Arrival]]]:
+    """Split a batch into what is packed together."""
+    group: list[tuple[int, Arrival]] = []
+    size = 0
+    for item in items:
+        arrival = item[1]
+        if group and (size > PIECE_BYTES or arrival.piece or group[0][1].piece):
+            yield group
+            group, size = [], 0
+        group.append(item)
+        size += len(arrival.webhook.body)
+    if group:
+        yield group
 
 
 @functools.cache

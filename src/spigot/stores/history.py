@@ -230,8 +230,10 @@ class History:
         return results
 
     def _detail(self, entry: Entry) -> Detail:
-        ((method, query, content),) = self._read(
-            "SELECT method, query, content FROM webhooks WHERE serial = ?", (entry.serial,)
+        ((method, query, frame, start, end),) = self._read(
+            "SELECT w.method, w.query, c.frame, w.start, w.end FROM webhooks w "
+            "JOIN contents c ON c.serial = w.content WHERE w.serial = ?",
+            (entry.serial,),
         )
         due = self._read(
             "SELECT due_at FROM waiting WHERE position = ?1 AND serial = ?1 UNION ALL "
@@ -243,7 +245,7 @@ class History:
             "maybe_taken FROM attempts WHERE serial = ? ORDER BY number",
             (entry.serial,),
         )
-        headers, body = unpack(content)
+        headers, body = unpack(frame, start, end)
         return Detail(
             entry,
             method,

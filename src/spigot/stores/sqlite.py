@@ -10,7 +10,7 @@ from spigot.errors import StoreError
 from spigot.ports import Clock, Loaded, Signs
 from spigot.stores import database
 from spigot.stores.arrivals import Arrival, Arrivals, delivery_key
-from spigot.stores.content import pack, unpack
+from spigot.stores.content import PIECE_BYTES, pack, unpack
 from spigot.stores.history import History
 from spigot.stores.panel import Panel
 from spigot.stores.room import Room
@@ -89,11 +89,12 @@ class SqliteStore:
     def put(self, webhook: Webhook, done: Callable[[Receipt | Exception], None]) -> None:
         """Keep a webhook; see `ports.Queue.put`.
 
-        Compression happens here, on the caller's thread, while the writer syncs what came before.
+        A large body is compressed here, on the caller's thread: the writer has others to serve.
         """
-        content = pack(webhook.headers, webhook.body)
-        arrival = Arrival(webhook, content, delivery_key(webhook))
-        self.writer.submit(self._put, arrival, done, size=len(content))
+        large = len(webhook.body) >= PIECE_BYTES
+        piece = pack([(webhook.headers, webhook.body)]) if large else None
+        arrival = Arrival(webhook, delivery_key(webhook), piece)
+        self.writer.submit(self._put, arrival, done, size=len(webhook.body))
 
     def places_after(self, position: int, limit: int) -> list[Place]:
         """Return the next waiting places; see `ports.Queue.places_after`."""
@@ -118,15 +119,16 @@ class SqliteStore:
         """Return what waits at `position`; see `ports.Queue.load`."""
         rows = self._read(
             "SELECT q.lane, q.path, q.due_at, q.delay, q.attempts, w.id, w.received_at, w.method, "
-            "w.query, w.hook, w.provider, w.event, w.delivery, w.content "
-            "FROM waiting q JOIN webhooks w ON w.serial = q.serial WHERE q.position = ?",
+            "w.query, w.hook, w.provider, w.event, w.delivery, c.frame, w.start, w.end "
+            "FROM waiting q JOIN webhooks w ON w.serial = q.serial "
+            "JOIN contents c ON c.serial = w.content WHERE q.position = ?",
             (position,),
         )
         if not rows:
             return None
         (lane, path, due_at, delay, attempts, id_, received_at, method) = rows[0][:8]
-        (query, hook, provider, event, delivery, content) = rows[0][8:]
-        headers, body = unpack(content)
+        (query, hook, provider, event, delivery, frame, start, end) = rows[0][8:]
+        headers, body = unpack(frame, start, end)
         webhook = Webhook(
             id_,
             received_at,

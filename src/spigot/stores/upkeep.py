@@ -12,6 +12,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from spigot.stores import database
+from spigot.stores.writer import BATCH_ITEMS
 
 if TYPE_CHECKING:
     import sqlite3
@@ -127,19 +128,27 @@ def _prune(db: sqlite3.Connection, steps: list[tuple[str, float]]) -> list[int]:
     for index, before in steps:
         dead = index == "ended_dead"
         rows = db.execute(
-            f"SELECT e.serial, coalesce(w.size, 0) FROM ended e INDEXED BY {index} "  # noqa: S608 - one of two names
+            f"SELECT e.serial, coalesce(w.size, 0), w.content FROM ended e INDEXED BY {index} "  # noqa: S608 - one of two names
             "LEFT JOIN webhooks w ON w.serial = e.serial "
             f"WHERE e.state {'=' if dead else '<>'} 'dead' AND e.at < ? ORDER BY e.at LIMIT ?",
             (before, PRUNE_STEP),
         ).fetchall()
         size = 0
         serials: list[tuple[int]] = []
-        for serial, bytes_ in rows:
+        contents: set[int] = set()
+        for serial, bytes_, content in rows:
             if serials and size + bytes_ > PRUNE_BYTES:
                 break
             serials.append((serial,))
+            contents.add(content)
             size += bytes_
         for table in ("attempts", "webhooks", "ended"):
             db.executemany(f"DELETE FROM {table} WHERE serial = ?", serials)  # noqa: S608 - constants
+        # What one commit packed together goes with the last webhook of it.
+        db.executemany(
+            "DELETE FROM contents WHERE serial = ?1 AND NOT EXISTS (SELECT 1 FROM webhooks "
+            "WHERE serial >= ?1 AND serial < ?1 + ?2 AND content = ?1)",
+            [(content, BATCH_ITEMS) for content in contents],
+        )
         results.append(len(serials))
     return results

@@ -17,14 +17,22 @@ CREATE TABLE webhooks (
     delivery    TEXT,                    -- the provider's delivery id
     lane        TEXT NOT NULL,
     size        INTEGER NOT NULL,        -- of the body, bytes
-    content     BLOB NOT NULL            -- zstd: the header lines, an empty line, the body
+    content     INTEGER NOT NULL,        -- where its headers and body are: contents.serial,
+    start       INTEGER NOT NULL,        -- from this byte of the unpacked frame
+    end         INTEGER NOT NULL,        -- to this one
+    delivery_key INTEGER                 -- a 64-bit digest of hook, path and delivery id
 );
 CREATE UNIQUE INDEX webhooks_by_id ON webhooks (id);
+
+CREATE TABLE contents (                  -- the headers and bodies of one commit, packed together
+    serial      INTEGER PRIMARY KEY,     -- of the first webhook in it
+    frame       BLOB NOT NULL            -- zstd: header lines, an empty line, a body; the next
+);
 
 CREATE TABLE waiting (
     position    INTEGER PRIMARY KEY,     -- order, given at commit; a replay gets a new one
     serial      INTEGER NOT NULL,
-    delivery    INTEGER,                 -- a 64-bit digest of hook, path and delivery id
+    delivery    INTEGER,                 -- the delivery key
     lane        TEXT NOT NULL,
     path        TEXT NOT NULL,
     due_at      REAL NOT NULL DEFAULT 0, -- UNIX seconds; 0: at once
@@ -32,6 +40,12 @@ CREATE TABLE waiting (
     attempts    INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX waiting_replayed ON waiting (serial) WHERE serial <> position;
+
+-- What is stored waits; there is no moment in between.
+CREATE TRIGGER webhooks_wait AFTER INSERT ON webhooks BEGIN
+    INSERT INTO waiting (position, serial, delivery, lane, path)
+    VALUES (new.serial, new.serial, new.delivery_key, new.lane, new.path);
+END;
 
 CREATE TABLE ended (
     serial      INTEGER PRIMARY KEY,
