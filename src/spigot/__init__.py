@@ -1,3 +1,3 @@
-"""Spigot, the valve in front of Jenkins: webhooks wait while Jenkins is away, and flow when it is back."""
+"""Spigot, the valve in front of Jenkins: webhooks wait while it is away, and flow afterwards."""
 
 __version__ = "0.1.0"

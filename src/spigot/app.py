@@ -148,7 +148,7 @@ class Gateway:
                 lifespan="off",
                 server_header=False,
                 timeout_graceful_shutdown=1,
-            )  # fmt: skip
+            )
         )
         self._admin_task = asyncio.create_task(self._admin_server.serve(sockets=[self._admin]))
         self._upkeep.start()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 UNSETTLED = {"SPIGOT_SETTLE_AFTER": "300"}
-CALM = {"SPIGOT_PROBE_EVERY": "30"}
 GITEA = (("X-Gitea-Event", "push"),)
 NO_ENTRY = Fault(status=403, body=b"<h1>Forbidden</h1>", html=True)
 UNAVAILABLE = Fault(status=503, body=b"<h1>Unavailable</h1>", html=True)
@@ -269,124 +267,3 @@ class TestOneWebhook:
         status = gateway.until_delivered(1)
 
         assert (status["dead"], [visit.status for visit in jenkins.hooks]) == (0, [400])
-
-
-class TestAllOfJenkins:
-    @pytest.mark.parametrize(
-        "phase",
-        [
-            Phase.DOWN,
-            Phase.STARTING,
-            Phase.EARLY_BOOT,
-            Phase.PROXY_502,
-            Phase.PROXY_503,
-            Phase.PROXY_504,
-            Phase.MAINTENANCE,
-            Phase.HANGING,
-        ],
-    )
-    def test_gone_between_two_probes_costs_no_webhook_an_attempt(
-        self, tmp_path: Path, jenkins: PracticeJenkins, phase: Phase
-    ) -> None:
-        settings = CALM | {"SPIGOT_READ_TIMEOUT": "0.3", "SPIGOT_PROBE_TIMEOUT": "0.3"}
-        requests = [
-            request
-            for number in range(10)
-            for request in (
-                numbered("octo/hello", number),
-                numbered("octo/other", number),
-                plain("/gitea-webhook/post", GITEA),
-                plain("/generic-webhook-trigger/invoke?token=practice"),
-            )
-        ]
-        with GatewayProcess(tmp_path, jenkins.url, settings) as gateway:
-            until_ready(gateway)
-            jenkins.phase = phase
-            send_all(gateway.port, requests)
-            status = gateway.until(lambda status: status["jenkins"] == "not ready")
-
-            assert (status["flowing"], status["dead"], status["delivered"]) == (False, 0, 0)
-            assert status["waiting"] == len(requests)
-
-            jenkins.phase = Phase.READY
-            gateway.until_delivered(len(requests))
-            status = gateway.until(lambda status: not status["paths_held"])
-
-            assert status["dead"] == 0
-            assert compare(requests, jenkins.taken) == PERFECT
-            store = gateway.store()
-            try:
-                entries = store.history.entries(Selection())
-                counted = sum(
-                    attempt.counted
-                    for entry in entries
-                    for attempt in store.history.show(entry.id)[0].tries
-                )
-            finally:
-                store.close()
-            assert counted == 0
-
-    def test_behind_single_sign_on_is_known_by_what_it_takes(
-        self, tmp_path: Path, jenkins: PracticeJenkins
-    ) -> None:
-        jenkins.phase = Phase.SINGLE_SIGN_ON
-        requests = [*pushes("octo/hello", 20), *pushes("octo/other", 20)]
-        with GatewayProcess(tmp_path, jenkins.url) as gateway:
-            gateway.until(lambda status: "302" in status["evidence"])
-            send_all(gateway.port, requests)
-            gateway.until_delivered(len(requests))
-            status = gateway.until(lambda status: status["jenkins"] == "ready")
-
-            assert "it takes webhooks" in status["evidence"]
-            assert compare(requests, jenkins.taken) == PERFECT
-
-    def test_behind_single_sign_on_and_away_costs_no_webhook_an_attempt(
-        self, tmp_path: Path, jenkins: PracticeJenkins
-    ) -> None:
-        jenkins.phase = Phase.SINGLE_SIGN_ON
-        requests = [*pushes("octo/hello", 10), *pushes("octo/other", 10)]
-        with GatewayProcess(tmp_path, jenkins.url, CALM) as gateway:
-            send_all(gateway.port, requests[:1])
-            gateway.until_delivered(1)
-            jenkins.phase = Phase.PROXY_502
-            send_all(gateway.port, requests[1:])
-            gateway.until(lambda status: status["jenkins"] == "not ready")
-            jenkins.phase = Phase.SINGLE_SIGN_ON
-            status = gateway.until_delivered(len(requests))
-
-            assert status["dead"] == 0
-            assert compare(requests, jenkins.taken) == PERFECT
-
-    def test_gone_before_the_gateway_starts_is_waited_for(
-        self, tmp_path: Path, jenkins: PracticeJenkins
-    ) -> None:
-        jenkins.phase = Phase.MAINTENANCE
-        requests = pushes("octo/hello", 5)
-        with GatewayProcess(tmp_path, jenkins.url) as gateway:
-            send_all(gateway.port, requests)
-            gateway.until(lambda status: status["jenkins"] == "not ready")
-            assert jenkins.taken == []
-            jenkins.phase = Phase.READY
-            gateway.until_delivered(len(requests))
-
-            assert compare(requests, jenkins.taken) == PERFECT
-
-    def test_restarted_between_two_probes_may_still_be_loading(
-        self, tmp_path: Path, jenkins: PracticeJenkins
-    ) -> None:
-        settings = CALM | {"SPIGOT_SETTLE_AFTER": "2", "SPIGOT_RETRY_DELAYS": "0.1"}
-        request = plain("/gitea-webhook/post", GITEA)
-        with GatewayProcess(tmp_path, jenkins.url, settings) as gateway:
-            until_ready(gateway)
-            time.sleep(2.0)  # it has settled now
-            jenkins.restart()
-            jenkins.fault("/gitea-webhook/", Fault(status=404, body=b"Not Found", html=True))
-            send(gateway.port, request)
-            status = gateway.until(lambda status: status["paths_held"] or status["dead"])
-
-            assert (status["dead"], list(status["paths_held"])) == (0, ["/gitea-webhook/post"])
-
-            jenkins.fault("/gitea-webhook/", None)
-            gateway.until_delivered(1)
-
-            assert compare([request], jenkins.taken) == PERFECT

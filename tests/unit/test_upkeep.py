@@ -57,7 +57,7 @@ def states(store: SqliteStore) -> dict[str, State]:
 
 
 def rows(store: SqliteStore, table: str) -> int:
-    ((count,),) = store._read(f"SELECT count(*) FROM {table}")
+    ((count,),) = store._reader.read(f"SELECT count(*) FROM {table}")
     return int(count)
 
 

@@ -1,8 +1,8 @@
 """Headers and bodies, compressed: those of one commit together.
 
-Webhooks that come at the same time resemble each other: together they take a third of the room and of
-the time that they would take one by one. ``zstd -d`` shows a piece as it is: messages like those of
-HTTP, each the header lines, an empty line, the body.
+Webhooks that come at the same time resemble each other: together they take a third of the room
+and of the time that they would take one by one. ``zstd -d`` shows a piece as it is: messages like
+those of HTTP, each the header lines, an empty line, the body.
 """
 
 from __future__ import annotations

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from spigot.stores.content import unpack
 from spigot.webhook import Headers, State
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Callable, Iterator, Sized
 
     from spigot.ports import Clock
+    from spigot.stores.reader import Reader, Row
     from spigot.stores.writer import Writer
-
-Read = Callable[..., list[tuple[Any, ...]]]
 
 STEP = 500
 """How many webhooks one transaction of a replay or drop changes, so that intake never waits."""
@@ -116,19 +116,19 @@ class History:
     """Reads and edits what the store holds; works while a gateway runs and while none does.
 
     Args:
-        read: Runs a query and returns its rows.
+        reader: Reads.
         writer: Writes; a gateway's own, or a command's.
         clock: Tells when something was dropped.
     """
 
-    def __init__(self, read: Read, writer: Writer, clock: Clock) -> None:
-        self._read = read
+    def __init__(self, reader: Reader, writer: Writer, clock: Clock) -> None:
+        self._reader = reader
         self._writer = writer
         self._clock = clock
 
     def entries(self, selection: Selection) -> list[Entry]:
         """Return the selected webhooks, newest first."""
-        rows = self._read(*_query(_COLUMNS, selection))
+        rows = self._rows(_COLUMNS, selection)
         return [Entry._make((*row[:2], State(row[2]), *row[3:])) for row in rows]
 
     def show(self, name: str) -> list[Detail]:
@@ -164,8 +164,23 @@ class History:
         """
         if selection.state is None and selection.names is None:
             selection = selection._replace(state=usual)
-        rows = self._read(*_query("w.serial, coalesce(e.state, 'waiting')", selection))
+        rows = self._rows("w.serial, coalesce(e.state, 'waiting')", selection)
         return sorted(serial for serial, state in rows if state in among)
+
+    def _rows(self, columns: str, selection: Selection) -> list[Row]:
+        """Return the selected rows. Ids have an index; a delivery id means to look everywhere."""
+        if selection.names is not None:
+            names = selection.names
+            sql = f"SELECT id FROM webhooks WHERE id IN ({_marks(names)})"
+            ids = {id_ for (id_,) in self._reader.read(sql, names)}
+            deliveries = [name for name in names if name not in ids]
+            if deliveries:
+                sql = f"SELECT id FROM webhooks WHERE delivery IN ({_marks(deliveries)})"
+                ids.update(id_ for (id_,) in self._reader.read(sql, deliveries))
+            if not ids:
+                return []
+            selection = selection._replace(names=tuple(ids))
+        return self._reader.read(*_query(columns, selection))
 
     def _in_steps(
         self,
@@ -230,17 +245,17 @@ class History:
         return results
 
     def _detail(self, entry: Entry) -> Detail:
-        ((method, query, frame, start, end),) = self._read(
+        ((method, query, frame, start, end),) = self._reader.read(
             "SELECT w.method, w.query, c.frame, w.start, w.end FROM webhooks w "
             "JOIN contents c ON c.serial = w.content WHERE w.serial = ?",
             (entry.serial,),
         )
-        due = self._read(
+        due = self._reader.read(
             "SELECT due_at FROM waiting WHERE position = ?1 AND serial = ?1 UNION ALL "
             "SELECT due_at FROM waiting WHERE serial = ?1 AND serial <> position",
             (entry.serial,),
         )
-        tries = self._read(
+        tries = self._reader.read(
             "SELECT number, at, took, happened, status, error, answer, verdict, reason, counted, "
             "maybe_taken FROM attempts WHERE serial = ? ORDER BY number",
             (entry.serial,),
@@ -255,6 +270,10 @@ class History:
             due[0][0] if due else 0.0,
             list(map(Try._make, tries)),
         )
+
+
+def _marks(values: Sized) -> str:
+    return ",".join("?" * len(values))
 
 
 def _query(columns: str, selection: Selection) -> tuple[str, list[object]]:
@@ -279,9 +298,8 @@ def _query(columns: str, selection: Selection) -> tuple[str, list[object]]:
     if selection.until is not None:
         narrow("w.received_at < ?", selection.until)
     if selection.names is not None:
-        marks = ",".join("?" * len(selection.names))
-        narrow(f"(w.id IN ({marks}) OR w.delivery IN ({marks}))", *selection.names * 2)
-    sql = f"SELECT {columns} FROM {_FROM[selection.state]}"  # noqa: S608 - constants; values are bound
+        narrow(f"w.id IN ({_marks(selection.names)})", *selection.names)
+    sql = f"SELECT {columns} FROM {_FROM[selection.state]}"
     if conditions:
         sql += " WHERE " + " AND ".join(conditions)
     sql += f" ORDER BY {_ORDER.get(selection.state, 'e.serial')} DESC"

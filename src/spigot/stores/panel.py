@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import sqlite3
 
     from spigot.ports import Clock
-    from spigot.stores.history import Read
+    from spigot.stores.reader import Reader
     from spigot.stores.writer import Writer
 
 
@@ -37,25 +37,25 @@ class Panel:
     """Reads and sets what commands and the gateway share.
 
     Args:
-        read: Runs a query and returns its rows.
+        reader: Reads.
         writer: Writes; a gateway's own, or a command's.
         clock: Tells the time of a change.
     """
 
-    def __init__(self, read: Read, writer: Writer, clock: Clock) -> None:
-        self._read = read
+    def __init__(self, reader: Reader, writer: Writer, clock: Clock) -> None:
+        self._reader = reader
         self._writer = writer
         self._clock = clock
 
     def counts(self) -> Counts:
         """Count; quick however many there are."""
-        ((stored, waiting, delivered),) = self._read(
+        ((stored, waiting, delivered),) = self._reader.read(
             "SELECT stored, waiting, delivered FROM totals"
         )
-        ((dead,),) = self._read(
+        ((dead,),) = self._reader.read(
             "SELECT count(*) FROM ended WHERE state = 'dead' AND resolved_by IS NULL"
         )
-        oldest = self._read(
+        oldest = self._reader.read(
             "SELECT w.received_at FROM waiting q JOIN webhooks w ON w.serial = q.serial "
             "ORDER BY q.position LIMIT 1"
         )
@@ -64,7 +64,7 @@ class Panel:
 
     def valve(self) -> ValveRow:
         """Return the valve as it stands now."""
-        (row,) = self._read("SELECT is_on, reason, since, until, version FROM valve")
+        (row,) = self._reader.read("SELECT is_on, reason, since, until, version FROM valve")
         return effective(ValveRow._make((bool(row[0]), *row[1:])), self._clock.now())
 
     def set_valve(self, *, on: bool, reason: str = "", until: float | None = None) -> ValveRow:
@@ -82,7 +82,7 @@ class Panel:
 
     def report(self) -> dict[str, Any]:
         """Return what the gateway reported last; empty before the first."""
-        ((text,),) = self._read("SELECT report FROM gateway")
+        ((text,),) = self._reader.read("SELECT report FROM gateway")
         report: dict[str, Any] = json.loads(text)
         return report
 

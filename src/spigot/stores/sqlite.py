@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import sqlite3
-import threading
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from spigot.errors import StoreError
 from spigot.ports import Clock, Loaded, Signs
 from spigot.stores import database
 from spigot.stores.arrivals import Arrival, Arrivals, delivery_key
 from spigot.stores.content import PIECE_BYTES, pack, unpack
 from spigot.stores.history import History
 from spigot.stores.panel import Panel
+from spigot.stores.reader import Reader
 from spigot.stores.room import Room
 from spigot.stores.writer import Writer
 from spigot.valve import ValveRow
 from spigot.webhook import Attempt, Place, Receipt, State, Verdict, Webhook
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable
     from pathlib import Path
 
@@ -58,11 +57,9 @@ class SqliteStore:
     ) -> None:
         self.path = database.prepare(directory, create=create)
         self.lock = database.ServeLock(directory)
-        try:
-            self._reader = database.connect(self.path)
-        except sqlite3.Error as error:
-            raise StoreError(self._explain(error)) from error
-        self._reading = threading.Lock()
+        self._reader = Reader(self.path)
+        # What people ask may take long; it must not keep a worker from its next webhook.
+        self._asked = Reader(self.path)
         self._data_version = -1
         self.room = Room(directory, min_free=min_free, clock=clock or Clock())
         self.writer = Writer(
@@ -74,14 +71,14 @@ class SqliteStore:
         self.on_arrival: Callable[[], None] = lambda: None
         self._arrived = False
         self.writer.after_commit(self._announce)
-        self.history = History(self._read, self.writer, clock or Clock())
-        self.panel = Panel(self._read, self.writer, clock or Clock())
+        self.history = History(self._asked, self.writer, clock or Clock())
+        self.panel = Panel(self._asked, self.writer, clock or Clock())
 
     def close(self) -> None:
         """Write what was handed over, then let go of the files."""
         self.writer.close()
-        with self._reading:
-            self._reader.close()
+        self._reader.close()
+        self._asked.close()
         self.lock.release()
 
     # --- ports.Queue -------------------------------------------------------------------------
@@ -98,7 +95,7 @@ class SqliteStore:
 
     def places_after(self, position: int, limit: int) -> list[Place]:
         """Return the next waiting places; see `ports.Queue.places_after`."""
-        rows = self._read(
+        rows = self._reader.read(
             "SELECT position, lane, path, due_at, delay, attempts FROM waiting "
             "WHERE position > ? ORDER BY position LIMIT ?",
             (position, limit),
@@ -111,13 +108,15 @@ class SqliteStore:
         for start in range(0, len(positions), 500):
             part = positions[start : start + 500]
             marks = ",".join("?" * len(part))
-            rows = self._read(f"SELECT position FROM waiting WHERE position IN ({marks})", part)  # noqa: S608 - only question marks
+            rows = self._reader.read(
+                f"SELECT position FROM waiting WHERE position IN ({marks})", part
+            )
             found.update(position for (position,) in rows)
         return found
 
     def load(self, position: int) -> Loaded | None:
         """Return what waits at `position`; see `ports.Queue.load`."""
-        rows = self._read(
+        rows = self._reader.read(
             "SELECT q.lane, q.path, q.due_at, q.delay, q.attempts, w.id, w.received_at, w.method, "
             "w.query, w.hook, w.provider, w.event, w.delivery, c.frame, w.start, w.end "
             "FROM waiting q JOIN webhooks w ON w.serial = q.serial "
@@ -151,14 +150,14 @@ class SqliteStore:
 
     def signs(self) -> Signs:
         """Return what a gateway watches; see `ports.Queue.signs`."""
-        (row,) = self._read(
+        (row,) = self._reader.read(
             "SELECT is_on, reason, since, until, version, edits, position FROM valve, totals"
         )
         return Signs(ValveRow(bool(row[0]), *row[1:5]), row[5], row[6])
 
     def changed(self) -> bool:
         """Tell whether anything was committed since; see `ports.Queue.changed`."""
-        ((version,),) = self._read("PRAGMA data_version")
+        ((version,),) = self._reader.read("PRAGMA data_version")
         before, self._data_version = self._data_version, version
         return bool(before != version)
 
@@ -184,13 +183,6 @@ class SqliteStore:
             db, [item.loaded for item in items if item.attempt.decision.verdict in _ENDS]
         )
         return [None] * len(items)
-
-    def _read(self, sql: str, parameters: object = ()) -> list[tuple[Any, ...]]:
-        try:
-            with self._reading:
-                return self._reader.execute(sql, parameters).fetchall()  # type: ignore[arg-type]
-        except sqlite3.Error as error:
-            raise StoreError(self._explain(error)) from error
 
     def _explain(self, error: BaseException) -> str:
         return database.explain(error, self.path)

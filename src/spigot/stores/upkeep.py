@@ -128,7 +128,7 @@ def _prune(db: sqlite3.Connection, steps: list[tuple[str, float]]) -> list[int]:
     for index, before in steps:
         dead = index == "ended_dead"
         rows = db.execute(
-            f"SELECT e.serial, coalesce(w.size, 0), w.content FROM ended e INDEXED BY {index} "  # noqa: S608 - one of two names
+            f"SELECT e.serial, coalesce(w.size, 0), w.content FROM ended e INDEXED BY {index} "
             "LEFT JOIN webhooks w ON w.serial = e.serial "
             f"WHERE e.state {'=' if dead else '<>'} 'dead' AND e.at < ? ORDER BY e.at LIMIT ?",
             (before, PRUNE_STEP),
@@ -143,7 +143,7 @@ def _prune(db: sqlite3.Connection, steps: list[tuple[str, float]]) -> list[int]:
             contents.add(content)
             size += bytes_
         for table in ("attempts", "webhooks", "ended"):
-            db.executemany(f"DELETE FROM {table} WHERE serial = ?", serials)  # noqa: S608 - constants
+            db.executemany(f"DELETE FROM {table} WHERE serial = ?", serials)
         # What one commit packed together goes with the last webhook of it.
         db.executemany(
             "DELETE FROM contents WHERE serial = ?1 AND NOT EXISTS (SELECT 1 FROM webhooks "

@@ -73,7 +73,7 @@ class GatewayCollector(Collector):
         yield GaugeMetricFamily("spigot_paths_held", "Paths that are held.",
                                 len(status["paths_held"]))  # fmt: skip
         yield GaugeMetricFamily("spigot_memory_held_bytes",
-                                "Bytes of bodies on their way to the disk.", self._held())  # fmt: skip
+                                "Bodies on their way to the disk.", self._held())  # fmt: skip
         yield _histogram("spigot_intake_seconds", "From complete request to stored.", meters.intake)
         yield _histogram("spigot_attempt_seconds", "Duration of attempts.", meters.delivery)
 
