@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spigot.decide import Circumstances, Policy, asks_probe, decide, shakes
+from spigot.log import Log
 from spigot.masking import mask_text, secrets_of
-from spigot.webhook import Attempt, Happened, Verdict
+from spigot.webhook import Attempt, Happened, Outcome, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
     from spigot.guard import Guard
     from spigot.lines import Hold
     from spigot.ports import Clock, Loaded, Sender
-    from spigot.webhook import Outcome, Webhook
+    from spigot.webhook import Webhook
+
+_log = Log(__name__)
 
 
 class Delivery:
@@ -50,7 +53,7 @@ class Delivery:
             hold: The hold of its path, if this is a trial.
         """
         at, tick = self._clock.now(), self._clock.monotonic()
-        outcome = _masked(self._sender.send(loaded.webhook), loaded.webhook)
+        outcome = _masked(self._send(loaded.webhook), loaded.webhook)
         took = self._clock.monotonic() - tick
         self._tell(outcome)
         known = self._guard.readiness
@@ -70,6 +73,15 @@ class Delivery:
         if decision.verdict is Verdict.DELIVERED:
             self._guard.taken()
         return Attempt(at, took, outcome, decision)
+
+    def _send(self, webhook: Webhook) -> Outcome:
+        try:
+            return self._sender.send(webhook)
+        except Exception as error:  # noqa: BLE001 - one webhook must not stop its lane for ever
+            _log.error(
+                "A webhook could not be sent for a fault of Spigot's", exc=error, id=webhook.id
+            )
+            return Outcome(Happened.BROKEN, error=f"a fault inside Spigot ({type(error).__name__})")
 
     def _held_for(self, webhook: Webhook, hold: Hold | None) -> float:
         """Return for how long this webhook has been kept by that hold."""

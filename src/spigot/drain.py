@@ -7,7 +7,6 @@ tens of deliveries at a time, not thousands.
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from spigot.errors import StoreError
 from spigot.lines import Hold, Job, Lines
 from spigot.log import Log
 from spigot.masking import mask_path
+from spigot.pool import Pool
 from spigot.readiness import State
 from spigot.valve import ValveRow, effective
 from spigot.webhook import Verdict
@@ -82,9 +82,7 @@ class Drain:
         self._lock = threading.Lock()
         self._lines = Lines()
         self._running: dict[int, float] = {}
-        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        self._workers = 0
-        self._idle = 0
+        self._pool = Pool(self._do, self._take, most=parallel * SLOW_MOST)
         self._valve = ValveRow()
         self._seen = 0
         self._newest = 0
@@ -134,8 +132,7 @@ class Drain:
         self._thread.join(patience)
         while self.running and time.monotonic() < end:
             time.sleep(0.01)
-        for _ in range(self._workers):
-            self._jobs.put(None)
+        self._pool.close()
         return not self.running
 
     @property
@@ -157,7 +154,8 @@ class Drain:
     def resting(self) -> int | None:
         """The version of the valve for which all rests: OFF, and not one attempt runs."""
         valve = effective(self._valve, self._clock.now())
-        return None if valve.on or self._running else valve.version
+        with self._lock:  # whoever has seen the flow running is in `_running` by now
+            return None if valve.on or self._flows or self._running else valve.version
 
     @property
     def holds(self) -> dict[str, Hold]:
@@ -201,7 +199,8 @@ class Drain:
         )
         if flows and not self._flows and not ready:
             self._guard.look()
-        self._flows = flows
+        with self._lock:
+            self._flows = flows
         if flows:
             self._read_places(self._newest)
 
@@ -236,14 +235,7 @@ class Drain:
 
     def _hand_out(self) -> None:
         while (job := self._take()) is not None:
-            with self._lock:
-                lacking = self._jobs.qsize() + 1 > self._idle
-            if lacking and self._workers < self._parallel * SLOW_MOST:
-                self._workers += 1
-                threading.Thread(
-                    target=self._work, name=f"spigot-worker-{self._workers}", daemon=True
-                ).start()
-            self._jobs.put(job)
+            self._pool.give(job)
 
     def _pause(self) -> float:
         alarm = self._lines.next_alarm()
@@ -252,19 +244,6 @@ class Drain:
         return max(0.001, min(LOOK_EVERY, alarm - self._clock.monotonic()))
 
     # --- the workers -------------------------------------------------------------------------
-
-    def _work(self) -> None:
-        while True:
-            with self._lock:
-                self._idle += 1
-            job = self._jobs.get()
-            with self._lock:
-                self._idle -= 1
-            if job is None:
-                return
-            while job is not None:
-                self._do(job)
-                job = self._take()
 
     def _take(self) -> Job | None:
         tick = self._clock.monotonic()
@@ -376,8 +355,7 @@ class Drain:
         if lifted:
             _log.info("Path works again", path=mask_path(webhook.path))
             return
-        say = _log.warning
-        say(
+        _log.warning(
             f"Webhook: {decision.verdict}",
             id=webhook.id,
             lane=webhook.lane,
