@@ -11,14 +11,17 @@ from __future__ import annotations
 
 import argparse
 import http.client
+import sys
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 
-from intake import free_port, running, sys
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 from spigot.payloads import github_payloads
 from spigot.practice import PracticeJenkins
+from support.gateway import GatewayProcess
 
 
 def main() -> None:
@@ -27,21 +30,19 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=100.0, help="webhooks per second")
     parser.add_argument("--count", type=int, default=1000)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="spigot-bench-") as data, PracticeJenkins() as jenkins:
-        port, admin = free_port(), free_port()
-        command = [
-            sys.executable, "-m", "spigot", "serve", "--data", str(Path(data) / "data"),
-            "--target", jenkins.url, "--listen", f"127.0.0.1:{port}",
-            "--admin", f"127.0.0.1:{admin}",
-        ]  # fmt: skip
-        with running(command, port):
-            time.sleep(3)  # until Jenkins is known to be ready
-            sent = post(port, options.rate, options.count)
-            jenkins.wait_for(len(sent), timeout=30)
-        arrived = {}
+    with (
+        tempfile.TemporaryDirectory(prefix="spigot-bench-") as name,
+        PracticeJenkins() as jenkins,
+        closing(GatewayProcess(Path(name), jenkins.url)) as gateway,
+    ):
+        gateway.start()
+        gateway.until(lambda status: status["jenkins"] == "ready")
+        sent = post(gateway.port, options.rate, options.count)
+        jenkins.wait_for(len(sent), timeout=30)
+        arrived: dict[str, float] = {}
         for visit in jenkins.hooks:
-            delivery = dict(visit.headers)[b"X-GitHub-Delivery".lower()].decode()
-            arrived.setdefault(delivery, visit.at)
+            headers = {name.lower(): value for name, value in visit.headers}
+            arrived.setdefault(headers[b"x-github-delivery"].decode(), visit.at)
     times = sorted((arrived[delivery] - at) * 1000 for delivery, at in sent.items())
     p50, p99 = times[len(times) // 2], times[int(len(times) * 0.99)]
     print(f"{len(times)} webhooks at {options.rate:.0f}/s: p50 {p50:.2f} ms, p99 {p99:.2f} ms")

@@ -249,7 +249,7 @@ def _migrate(db: sqlite3.Connection, path: Path) -> None:
         version = _version(db, path)  # another process may have been quicker
         for number in sorted(scripts):
             if number > version:
-                for statement in _statements(scripts[number]):
+                for statement in statements(scripts[number]):
                     db.execute(statement)
                 db.execute(f"PRAGMA user_version = {number}")
         db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -277,7 +277,8 @@ def _version(db: sqlite3.Connection, path: Path) -> int:
     return version
 
 
-def _statements(script: str) -> Iterator[str]:
+def statements(script: str) -> Iterator[str]:
+    """Split a script into its statements."""
     statement = ""
     for line in script.splitlines(keepends=True):
         statement += line

@@ -91,7 +91,7 @@ class SqliteStore:
         large = len(webhook.body) >= PIECE_BYTES
         piece = pack([(webhook.headers, webhook.body)]) if large else None
         arrival = Arrival(webhook, delivery_key(webhook), piece)
-        self.writer.submit(self._put, arrival, done, size=len(webhook.body))
+        self.writer.submit(self._put, arrival, done, size=len(webhook.body), whole=True)
 
     def places_after(self, position: int, limit: int) -> list[Place]:
         """Return the next waiting places; see `ports.Queue.places_after`."""
@@ -173,14 +173,14 @@ class SqliteStore:
             self._arrived = False
             self.on_arrival()
 
-    def _put(self, db: sqlite3.Connection, items: list[Arrival]) -> list[Receipt]:
+    def _put(self, _: sqlite3.Connection, items: list[Arrival]) -> list[Receipt]:
         self._arrived = True
-        return self._arrivals.put(db, items)
+        return self._arrivals.put(items)
 
     def _settle(self, db: sqlite3.Connection, items: list[_Settlement]) -> list[None]:
         _settle(db, items)
         self._arrivals.forget(
-            db, [item.loaded for item in items if item.attempt.decision.verdict in _ENDS]
+            [item.loaded for item in items if item.attempt.decision.verdict in _ENDS]
         )
         return [None] * len(items)
 

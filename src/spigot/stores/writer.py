@@ -32,12 +32,14 @@ class _Task(NamedTuple):
     done: Done
     size: int
     vital: bool
+    whole: bool
 
 
 BATCH_BYTES = 1024 * 1024
 """What one commit carries at most; something larger gets a commit of its own."""
 
-BATCH_ITEMS = 512
+BATCH_ITEMS = 64
+"""How many items one commit carries at most; beyond that, little is gained by waiting."""
 
 _log = logging.getLogger(__name__)
 
@@ -83,6 +85,7 @@ class Writer:
         *,
         size: int = 0,
         vital: bool = False,
+        whole: bool = False,
     ) -> None:
         """Have `operation` write `item`; `done` hears the result once it is on disk, or the error.
 
@@ -92,13 +95,15 @@ class Writer:
             done: Called on the writer's thread; must be quick and must not raise.
             size: About how many bytes it writes.
             vital: On a full disk, worth the reserve.
+            whole: The operation is one statement whatever the number of items, so that it needs no
+                transaction around it if nothing else shares the commit.
         """
         with self._lock:  # nothing may follow the mark that `close` puts behind the last task
             closed = self._closed
             if not closed:
                 if self._thread.ident is None:
                     self._thread.start()
-                self._tasks.put(_Task(operation, item, done, size, vital))
+                self._tasks.put(_Task(operation, item, done, size, vital, whole))
         if closed:
             done(StoreError("The store is closed."))
 
@@ -181,8 +186,9 @@ class Writer:
             results = [self._failure(error)] * len(batch)
         for task, result in zip(batch, results, strict=True):
             _safely(task.done, result)
-        for listener in self._after_commit:
-            _safely(listener)
+        if not isinstance(batch[0].operation, _Between):
+            for listener in self._after_commit:
+                _safely(listener)
 
     def _commit(self, batch: list[_Task]) -> list[Any]:
         if self._db is None:
@@ -229,7 +235,8 @@ def _run_batch(db: sqlite3.Connection, batch: list[_Task]) -> list[Any]:
     for index, task in enumerate(batch):
         groups.setdefault(task.operation, []).append(index)
     results: list[Any] = [None] * len(batch)
-    with transaction(db):
+    whole = batch[0].whole and len(groups) == 1
+    with contextlib.nullcontext() if whole else transaction(db):
         for operation, indexes in groups.items():
             answers = operation(db, [batch[index].item for index in indexes])
             for index, answer in zip(indexes, answers, strict=True):

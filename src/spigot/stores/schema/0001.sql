@@ -19,8 +19,7 @@ CREATE TABLE webhooks (
     size        INTEGER NOT NULL,        -- of the body, bytes
     content     INTEGER NOT NULL,        -- where its headers and body are: contents.serial,
     start       INTEGER NOT NULL,        -- from this byte of the unpacked frame
-    end         INTEGER NOT NULL,        -- to this one
-    delivery_key INTEGER                 -- a 64-bit digest of hook, path and delivery id
+    end         INTEGER NOT NULL         -- to this one
 );
 CREATE UNIQUE INDEX webhooks_by_id ON webhooks (id);
 
@@ -32,7 +31,7 @@ CREATE TABLE contents (                  -- the headers and bodies of one commit
 CREATE TABLE waiting (
     position    INTEGER PRIMARY KEY,     -- order, given at commit; a replay gets a new one
     serial      INTEGER NOT NULL,
-    delivery    INTEGER,                 -- the delivery key
+    delivery    INTEGER,                 -- a 64-bit digest of hook, path and delivery id
     lane        TEXT NOT NULL,
     path        TEXT NOT NULL,
     due_at      REAL NOT NULL DEFAULT 0, -- UNIX seconds; 0: at once
@@ -40,12 +39,6 @@ CREATE TABLE waiting (
     attempts    INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX waiting_replayed ON waiting (serial) WHERE serial <> position;
-
--- What is stored waits; there is no moment in between.
-CREATE TRIGGER webhooks_wait AFTER INSERT ON webhooks BEGIN
-    INSERT INTO waiting (position, serial, delivery, lane, path)
-    VALUES (new.serial, new.serial, new.delivery_key, new.lane, new.path);
-END;
 
 CREATE TABLE ended (
     serial      INTEGER PRIMARY KEY,
