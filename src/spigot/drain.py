@@ -311,13 +311,7 @@ class Drain:
                 self._lines.ended(job, tick)
                 return
             decision = attempt.decision
-            if decision.verdict in (Verdict.DELIVERED, Verdict.DEAD):
-                self._lines.ended(job, tick)
-            elif decision.verdict is Verdict.AGAIN:
-                self._lines.again(job, tick + decision.delay, tick)
-            else:
-                self._lines.back(job, tick)
-            lifted = self._change_hold(job, attempt, tick)
+            lifted = self._lines.settled(job, decision, self._clock.now(), tick)
         assert loaded is not None
         self._meters.attempted(attempt)
         if decision.verdict not in (Verdict.DELIVERED, Verdict.HOLD_FLOW) or lifted:
@@ -325,30 +319,6 @@ class Drain:
             self._wake.set()
         elif self._stopping or not self._flows or decision.verdict is Verdict.HOLD_FLOW:
             self._wake.set()
-
-    def _change_hold(self, job: Job, attempt: Attempt, tick: float) -> bool:
-        decision = attempt.decision
-        if decision.verdict is Verdict.DELIVERED:
-            return self._lines.lift(job.path, tick)
-        if decision.verdict is Verdict.HOLD_PATH:
-            before = job.hold
-            if before is None and job.path in self._lines.holds:
-                return False  # one of several that ran at once; the first has said it
-            self._lines.hold(
-                job.path,
-                Hold(
-                    why=decision.reason,
-                    since=before.since if before else self._clock.now(),
-                    since_tick=before.since_tick if before else tick,
-                    times=(before.times if before else 0) + 1,
-                    until=tick + decision.delay,
-                ),
-                tick,
-            )
-        elif decision.verdict in (Verdict.DEAD, Verdict.AGAIN) and job.hold is not None:
-            # The endpoint answers this one webhook: the path itself works, or the next may say.
-            self._lines.hold(job.path, job.hold._replace(until=tick), tick)
-        return False
 
     def _say(self, loaded: Loaded, attempt: Attempt, *, lifted: bool) -> None:
         webhook, decision = loaded.webhook, attempt.decision

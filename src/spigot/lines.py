@@ -11,7 +11,12 @@ import heapq
 from array import array
 from collections import OrderedDict, deque
 from itertools import count
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+from spigot.webhook import Verdict
+
+if TYPE_CHECKING:
+    from spigot.webhook import Decision
 
 
 class Hold(NamedTuple):
@@ -123,6 +128,41 @@ class Lines:
         queue.trial = None if queue.hold is None else position
         self._queue_up(path, queue, tick)
         return Job(lane, path, position, queue.hold)
+
+    def settled(self, job: Job, decision: Decision, now: float, tick: float) -> bool:
+        """Carry out here what was decided: who is the head, and what of its path is held.
+
+        Args:
+            job: What `take` returned.
+            decision: What became of it.
+            now: UNIX seconds, for people.
+            tick: The same as a tick.
+
+        Returns:
+            Whether the path was held and now works again.
+        """
+        if decision.verdict in (Verdict.DELIVERED, Verdict.DEAD):
+            self.ended(job, tick)
+        elif decision.verdict is Verdict.AGAIN:
+            self.again(job, tick + decision.delay, tick)
+        else:
+            self.back(job, tick)
+        if decision.verdict is Verdict.DELIVERED:
+            return self.lift(job.path, tick)
+        before = job.hold
+        if decision.verdict is Verdict.HOLD_PATH:
+            if before is None and job.path in self.holds:
+                return False  # one of several that ran at once; the first has said it
+            hold = Hold(decision.reason, now, tick, 1, tick + decision.delay)
+            if before is not None:
+                hold = hold._replace(
+                    since=before.since, since_tick=before.since_tick, times=before.times + 1
+                )
+            self.hold(job.path, hold, tick)
+        elif before is not None and decision.verdict is not Verdict.HOLD_FLOW:
+            # The endpoint answers this one webhook: the path may work, and the next will say.
+            self.hold(job.path, before._replace(until=tick), tick)
+        return False
 
     def ended(self, job: Job, tick: float) -> None:
         """The webhook waits no longer: the next of its lane is the head."""

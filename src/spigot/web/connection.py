@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import time
 from collections import deque
-from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 import httptools
 
 from spigot.errors import Refused, StoreError
 from spigot.log import Log
+from spigot.web.answers import (
+    HEADER_BYTES,
+    STORED,
+    answer,
+    no_room,
+    slow,
+    stored,
+    too_large,
+    too_long_head,
+    unknown_coding,
+    unreadable,
+)
 
 if TYPE_CHECKING:
     from spigot.intake import Admitted
     from spigot.providers import Fields
     from spigot.web.edge import Edge
     from spigot.webhook import Headers, Receipt
-
-HEADER_BYTES = 32 * 1024
-"""Request line and headers together; Jenkins itself takes 8 KiB of headers."""
 
 LARGE = 256 * 1024
 """Bodies from this size on are read on a thread of their own: the others do not wait for them."""
@@ -32,12 +39,6 @@ SEND_SECONDS = 60.0
 
 LINGER_SECONDS = 2.0
 """How long a refused sender may go on sending before its connection is cut."""
-
-RETRY_SECONDS = 30
-"""The ``Retry-After`` of a 503."""
-
-_STORED = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 57\r\n"
-"""The head of the usual answer: a ULID has 26 characters, so its length never changes."""
 
 _log = Log(__name__)
 
@@ -102,15 +103,10 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserError as error:
             cause = error.__context__
             if not isinstance(cause, Refused):
-                cause = Refused(
-                    400,
-                    "This is not a readable HTTP/1.1 request. Is something else than a webhook "
-                    "sender connected, or TLS sent to the plain port?",
-                    reason="framing",
-                )
+                cause = unreadable()
             self._refuse(cause)
         if self._unread > HEADER_BYTES:
-            self._refuse(_too_long_head())
+            self._refuse(too_long_head())
 
     def eof_received(self) -> bool:
         """Keep the sending half open while an answer is due."""
@@ -147,13 +143,16 @@ class Connection(asyncio.Protocol):
             # Only now it is worth counting: what was fed holds other requests or a body, perhaps.
             lines = sum(len(name) + len(value) + 4 for name, value in self._headers)
             if len(self._target) + lines > HEADER_BYTES:
-                raise _too_long_head()
+                raise too_long_head()
         self._unread = 0
         method = self._parser.get_method().decode("latin-1")
-        if self._target == b"/healthz" and method == "GET":
+        if self._target.partition(b"?")[0] == b"/healthz" and method == "GET":
             return
         self._admitted = self._edge.intake.admit(method, self._target)
         self._fields = fields = dict(reversed(self._headers))
+        coding = fields.get(b"transfer-encoding")
+        if coding is not None and coding.strip().lower() != b"chunked":
+            raise unknown_coding(coding)
         length = fields.get(b"content-length")
         if length is not None:
             self._check_size(int(length))
@@ -173,7 +172,7 @@ class Connection(asyncio.Protocol):
         self._held += len(body)
         self._check_size(len(self._body))
         if edge.held > edge.memory:
-            raise _no_room("Too many webhooks are on their way to the disk at once.")
+            raise no_room("Too many webhooks are on their way to the disk at once.")
 
     def on_message_complete(self) -> None:
         """A request is complete."""
@@ -197,12 +196,12 @@ class Connection(asyncio.Protocol):
         if isinstance(result, Exception):
             # The cause may name paths of this machine: it is for the log, not for the provider.
             _log.error("A webhook could not be stored and was refused", exc=result)
-            self._answer_error(_no_room("The webhook could not be stored."))
+            self._answer_error(no_room("The webhook could not be stored."))
         elif result.duplicate:
             self._answer(200, {"status": "duplicate", "id": result.id}, "duplicate")
         else:
             self._edge.meters.received["stored"] += 1
-            self._write(_STORED, b'{"status": "stored", "id": "%b"}\n' % result.id.encode())
+            self._write(STORED, stored(result.id))
         self._next()
 
     def close_if_idle(self) -> None:
@@ -214,8 +213,7 @@ class Connection(asyncio.Protocol):
         """Close if nothing happened, or a request was not complete, for too long."""
         if not self._busy and now - self._since > SEND_SECONDS:
             if self._target and not self._refused:
-                error = f"The request was not complete within {SEND_SECONDS:.0f} seconds."
-                self._refuse(Refused(408, error, reason="slow"))
+                self._refuse(slow(SEND_SECONDS))
             else:
                 self.abort()
 
@@ -258,7 +256,7 @@ class Connection(asyncio.Protocol):
             return refused
         except StoreError as error:
             _log.warning("There is no room for a webhook", exc=error)
-            return _no_room("There is no room for it now.")
+            return no_room("There is no room for it now.")
         except Exception as error:  # noqa: BLE001 - it must not hold up other senders
             _log.error("A webhook was refused because of a fault in Spigot", exc=error)
             return Refused(
@@ -302,12 +300,7 @@ class Connection(asyncio.Protocol):
 
     def _check_size(self, size: int) -> None:
         if size > self._edge.max_body:
-            raise Refused(
-                413,
-                f"The body is larger than {self._edge.max_body} bytes. If the provider may send "
-                "such bodies, raise max_body (SPIGOT_MAX_BODY).",
-                reason="too_large",
-            )
+            raise too_large(self._edge.max_body)
 
     def _refuse(self, refused: Refused) -> None:
         """Answer what cannot be read on, after the requests before it, and close."""
@@ -337,13 +330,7 @@ class Connection(asyncio.Protocol):
         headers: tuple[tuple[str, str], ...] = (),
     ) -> None:
         self._edge.meters.received[counted] += 1
-        body = json.dumps(content).encode() + b"\n"
-        lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
-        head = (
-            f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: application/json\r\n"
-            f"content-length: {len(body)}\r\n{lines}"
-        )
-        self._write(head.encode("latin-1"), body)
+        self._write(*answer(status, content, headers))
 
     def _write(self, head: bytes, body: bytes) -> None:
         """Send an answer, and close if it is the last."""
@@ -376,21 +363,3 @@ class Connection(asyncio.Protocol):
         size = min(size, self._held)
         self._held -= size
         self._edge.held -= size
-
-
-def _no_room(error: str) -> Refused:
-    return Refused(
-        503,
-        f"{error} Send it again later.",
-        reason="no_room",
-        headers=(("Retry-After", str(RETRY_SECONDS)),),
-    )
-
-
-def _too_long_head() -> Refused:
-    return Refused(
-        431,
-        f"The request line and headers are larger than {HEADER_BYTES} bytes. Remove headers that a "
-        "proxy adds.",
-        reason="headers",
-    )
