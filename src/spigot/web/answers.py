@@ -77,6 +77,12 @@ def unknown_coding(coding: bytes) -> Refused:
     )  # fmt: skip
 
 
+def fault() -> Refused:
+    """Refuse a webhook that Spigot itself fails on."""
+    error = "Spigot could not read this webhook; its log says why. Send it again later."
+    return Refused(500, error, reason="fault")
+
+
 def slow(seconds: float) -> Refused:
     """Refuse a request that did not come in time."""
     error = f"The request was not complete within {seconds:.0f} seconds."

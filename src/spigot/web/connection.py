@@ -12,18 +12,7 @@ import httptools
 
 from spigot.errors import Refused, StoreError
 from spigot.log import Log
-from spigot.web.answers import (
-    HEADER_BYTES,
-    STORED,
-    answer,
-    no_room,
-    slow,
-    stored,
-    too_large,
-    too_long_head,
-    unknown_coding,
-    unreadable,
-)
+from spigot.web import answers
 
 if TYPE_CHECKING:
     from spigot.intake import Admitted
@@ -103,10 +92,10 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserError as error:
             cause = error.__context__
             if not isinstance(cause, Refused):
-                cause = unreadable()
+                cause = answers.unreadable()
             self._refuse(cause)
-        if self._unread > HEADER_BYTES:
-            self._refuse(too_long_head())
+        if self._unread > answers.HEADER_BYTES:
+            self._refuse(answers.too_long_head())
 
     def eof_received(self) -> bool:
         """Keep the sending half open while an answer is due."""
@@ -139,11 +128,11 @@ class Connection(asyncio.Protocol):
         self._head_is_read = True
         if self._asks_upgrade():
             return
-        if self._unread + self._chunk > HEADER_BYTES:
+        if self._unread + self._chunk > answers.HEADER_BYTES:
             # Only now it is worth counting: what was fed holds other requests or a body, perhaps.
             lines = sum(len(name) + len(value) + 4 for name, value in self._headers)
-            if len(self._target) + lines > HEADER_BYTES:
-                raise too_long_head()
+            if len(self._target) + lines > answers.HEADER_BYTES:
+                raise answers.too_long_head()
         self._unread = 0
         method = self._parser.get_method().decode("latin-1")
         if self._target.partition(b"?")[0] == b"/healthz" and method == "GET":
@@ -152,7 +141,7 @@ class Connection(asyncio.Protocol):
         self._fields = fields = dict(reversed(self._headers))
         coding = fields.get(b"transfer-encoding")
         if coding is not None and coding.strip().lower() != b"chunked":
-            raise unknown_coding(coding)
+            raise answers.unknown_coding(coding)
         length = fields.get(b"content-length")
         if length is not None:
             self._check_size(int(length))
@@ -172,7 +161,7 @@ class Connection(asyncio.Protocol):
         self._held += len(body)
         self._check_size(len(self._body))
         if edge.held > edge.memory:
-            raise no_room("Too many webhooks are on their way to the disk at once.")
+            raise answers.no_room("Too many webhooks are on their way to the disk at once.")
 
     def on_message_complete(self) -> None:
         """A request is complete."""
@@ -196,12 +185,12 @@ class Connection(asyncio.Protocol):
         if isinstance(result, Exception):
             # The cause may name paths of this machine: it is for the log, not for the provider.
             _log.error("A webhook could not be stored and was refused", exc=result)
-            self._answer_error(no_room("The webhook could not be stored."))
+            self._answer_error(answers.no_room("The webhook could not be stored."))
         elif result.duplicate:
             self._answer(200, {"status": "duplicate", "id": result.id}, "duplicate")
         else:
             self._edge.meters.received["stored"] += 1
-            self._write(STORED, stored(result.id))
+            self._write(answers.STORED, answers.stored(result.id))
         self._next()
 
     def close_if_idle(self) -> None:
@@ -213,7 +202,7 @@ class Connection(asyncio.Protocol):
         """Close if nothing happened, or a request was not complete, for too long."""
         if not self._busy and now - self._since > SEND_SECONDS:
             if self._target and not self._refused:
-                self._refuse(slow(SEND_SECONDS))
+                self._refuse(answers.slow(SEND_SECONDS))
             else:
                 self.abort()
 
@@ -256,14 +245,10 @@ class Connection(asyncio.Protocol):
             return refused
         except StoreError as error:
             _log.warning("There is no room for a webhook", exc=error)
-            return no_room("There is no room for it now.")
+            return answers.no_room("There is no room for it now.")
         except Exception as error:  # noqa: BLE001 - it must not hold up other senders
             _log.error("A webhook was refused because of a fault in Spigot", exc=error)
-            return Refused(
-                500,
-                "Spigot could not read this webhook; its log says why. Send it again later.",
-                reason="fault",
-            )
+            return answers.fault()
         return None
 
     def _keep_large(self, request: _Request, loop: asyncio.AbstractEventLoop) -> None:
@@ -300,7 +285,7 @@ class Connection(asyncio.Protocol):
 
     def _check_size(self, size: int) -> None:
         if size > self._edge.max_body:
-            raise too_large(self._edge.max_body)
+            raise answers.too_large(self._edge.max_body)
 
     def _refuse(self, refused: Refused) -> None:
         """Answer what cannot be read on, after the requests before it, and close."""
@@ -330,7 +315,7 @@ class Connection(asyncio.Protocol):
         headers: tuple[tuple[str, str], ...] = (),
     ) -> None:
         self._edge.meters.received[counted] += 1
-        self._write(*answer(status, content, headers))
+        self._write(*answers.answer(status, content, headers))
 
     def _write(self, head: bytes, body: bytes) -> None:
         """Send an answer, and close if it is the last."""
