@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 from hashlib import blake2b
-from importlib import resources
 from typing import TYPE_CHECKING, NamedTuple
 
 from spigot.stores.content import PIECE_BYTES, Piece, pack
-from spigot.stores.database import statements
+from spigot.stores.database import insert_rows, run_script
 from spigot.webhook import Receipt, Webhook
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
-
-    from spigot.ports import Loaded
 
 _COLUMNS = 16
 """Of the view `arrivals`; see ``arrivals.sql``, where all the rest happens."""
@@ -55,9 +51,7 @@ class Arrivals:
         self._db = db
         self._duplicates: dict[int, str] = {}
         db.create_function("note_duplicate", 2, self._note_duplicate)
-        script = resources.files(__package__).joinpath("arrivals.sql").read_text("utf-8")
-        for statement in statements(script):
-            db.execute(statement)
+        run_script(db, "arrivals.sql")
 
     def put(self, items: list[Arrival]) -> list[Receipt]:
         """Store each item that is no duplicate of a waiting one, in order, by one statement.
@@ -66,22 +60,11 @@ class Arrivals:
         threads. This is one step, the commit and its sync included.
         """
         self._duplicates.clear()
-        self._db.execute(_insert(len(items)), _rows(items))
+        self._db.execute(insert_rows("arrivals", _COLUMNS, len(items)), _rows(items))
         receipts = [Receipt(item.webhook.id, duplicate=False) for item in items]
         for number, first in self._duplicates.items():
             receipts[number] = Receipt(first, duplicate=True)
         return receipts
-
-    def forget(self, settled: list[Loaded]) -> None:
-        """Let go of the delivery ids of webhooks that wait no longer."""
-        self._db.executemany(
-            "DELETE FROM deliveries WHERE key = ? AND position = ?",
-            [
-                (delivery_key(webhook), place.position)
-                for webhook, place in settled
-                if webhook.delivery is not None
-            ],
-        )
 
     def _note_duplicate(self, number: int, first: str) -> int:
         self._duplicates[number] = first
@@ -121,9 +104,3 @@ def _pieces(items: list[Arrival]) -> Iterator[list[Arrival]]:
         size += len(item.webhook.body)
     if group:
         yield group
-
-
-@functools.cache
-def _insert(rows: int) -> str:
-    row = f"({','.join('?' * _COLUMNS)})"
-    return f"INSERT INTO arrivals VALUES {','.join([row] * rows)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import os
 import sqlite3
 import time
@@ -249,7 +250,7 @@ def _migrate(db: sqlite3.Connection, path: Path) -> None:
         version = _version(db, path)  # another process may have been quicker
         for number in sorted(scripts):
             if number > version:
-                for statement in statements(scripts[number]):
+                for statement in _statements(scripts[number]):
                     db.execute(statement)
                 db.execute(f"PRAGMA user_version = {number}")
         db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -277,8 +278,20 @@ def _version(db: sqlite3.Connection, path: Path) -> int:
     return version
 
 
-def statements(script: str) -> Iterator[str]:
-    """Split a script into its statements."""
+def run_script(db: sqlite3.Connection, name: str) -> None:
+    """Run the statements of a ``.sql`` file of this package, one by one."""
+    for statement in _statements(resources.files(__package__).joinpath(name).read_text("utf-8")):
+        db.execute(statement)
+
+
+@functools.cache
+def insert_rows(into: str, columns: int, rows: int) -> str:
+    """Return the statement that inserts so many rows at once; one text for each number of rows."""
+    row = f"({','.join('?' * columns)})"
+    return f"INSERT INTO {into} VALUES {','.join([row] * rows)}"
+
+
+def _statements(script: str) -> Iterator[str]:
     statement = ""
     for line in script.splitlines(keepends=True):
         statement += line

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from spigot.ports import Clock, Loaded, Signs
-from spigot.stores import database
+from spigot.stores import database, settlements
 from spigot.stores.arrivals import Arrival, Arrivals, delivery_key
 from spigot.stores.content import PIECE_BYTES, pack, unpack
 from spigot.stores.history import History
 from spigot.stores.panel import Panel
 from spigot.stores.reader import Reader
 from spigot.stores.room import Room
+from spigot.stores.settlements import Settlement
 from spigot.stores.writer import Writer
 from spigot.valve import ValveRow
-from spigot.webhook import Attempt, Place, Receipt, State, Verdict, Webhook
+from spigot.webhook import Place, Webhook
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
     from pathlib import Path
 
-
-class _Settlement(NamedTuple):
-    loaded: Loaded
-    attempt: Attempt
+    from spigot.webhook import Attempt, Receipt
 
 
 class SqliteStore:
@@ -146,7 +144,7 @@ class SqliteStore:
 
     def settle(self, loaded: Loaded, attempt: Attempt) -> None:
         """Record an attempt and carry out its decision; see `ports.Queue.settle`."""
-        self.writer.call(self._settle, _Settlement(loaded, attempt), vital=True)
+        self.writer.call(settlements.settle, Settlement(loaded, attempt), vital=True, whole=True)
 
     def signs(self) -> Signs:
         """Return what a gateway watches; see `ports.Queue.signs`."""
@@ -166,6 +164,7 @@ class SqliteStore:
     def _connect_writer(self) -> sqlite3.Connection:
         db = database.connect(self.path, cache_kib=16 * 1024)
         self._arrivals = Arrivals(db)
+        settlements.prepare(db)
         return db
 
     def _announce(self) -> None:
@@ -177,59 +176,5 @@ class SqliteStore:
         self._arrived = True
         return self._arrivals.put(items)
 
-    def _settle(self, db: sqlite3.Connection, items: list[_Settlement]) -> list[None]:
-        _settle(db, items)
-        self._arrivals.forget(
-            [item.loaded for item in items if item.attempt.decision.verdict in _ENDS]
-        )
-        return [None] * len(items)
-
     def _explain(self, error: BaseException) -> str:
         return database.explain(error, self.path)
-
-
-_ENDS = {Verdict.DELIVERED: State.DELIVERED, Verdict.DEAD: State.DEAD}
-
-
-_ATTEMPT = (
-    "INSERT INTO attempts SELECT serial, "
-    "1 + (SELECT coalesce(max(number), 0) FROM attempts a WHERE a.serial = w.serial), "
-    "?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM webhooks w WHERE id = ?"
-)
-_END = "INSERT INTO ended SELECT serial, ?, ?, ?, ?, delivery, NULL FROM waiting WHERE position = ?"
-_AGAIN = "UPDATE waiting SET due_at = ?, delay = ?, attempts = attempts + ? WHERE position = ?"
-
-
-def _settle(db: sqlite3.Connection, items: list[_Settlement]) -> None:
-    """Carry out decisions; the only place where an attempt changes a webhook's state."""
-    db.executemany(_ATTEMPT, [_attempt_row(item) for item in items])
-    again: list[tuple[object, ...]] = []
-    for loaded, attempt in items:
-        position = loaded.place.position
-        decision = attempt.decision
-        state = _ENDS.get(decision.verdict)
-        if state is None:
-            held = decision.verdict is not Verdict.AGAIN
-            delay = 0.0 if held else decision.delay
-            due_at = 0.0 if held else attempt.at + attempt.took + delay
-            again.append((due_at, delay, decision.counted, position))
-            continue
-        ended = (state, attempt.at + attempt.took, decision.reason, attempt.outcome.status)
-        if db.execute(_END, (*ended, position)).rowcount:
-            db.execute("DELETE FROM waiting WHERE position = ?", (position,))
-            db.execute(
-                "UPDATE totals SET waiting = waiting - 1, delivered = delivered + ?",
-                (state is State.DELIVERED,),
-            )
-    db.executemany(_AGAIN, again)
-
-
-def _attempt_row(item: _Settlement) -> tuple[object, ...]:
-    attempt = item.attempt
-    outcome, decision = attempt.outcome, attempt.decision
-    answer = b"" if decision.verdict is Verdict.DELIVERED else outcome.answer
-    return (
-        attempt.at, attempt.took, outcome.happened, outcome.status, outcome.error, answer,
-        decision.verdict, decision.reason, decision.counted, decision.maybe_taken,
-        item.loaded.webhook.id,
-    )  # fmt: skip

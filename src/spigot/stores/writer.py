@@ -108,7 +108,12 @@ class Writer:
             done(StoreError("The store is closed."))
 
     def call(
-        self, operation: Operation[Item, Result], item: Item, *, vital: bool = False
+        self,
+        operation: Operation[Item, Result],
+        item: Item,
+        *,
+        vital: bool = False,
+        whole: bool = False,
     ) -> Result:
         """Write `item` as `submit` does, and return the result once it is on disk.
 
@@ -122,7 +127,7 @@ class Writer:
             answer.append(result)
             ready.set()
 
-        self.submit(operation, item, done, vital=vital)
+        self.submit(operation, item, done, vital=vital, whole=whole)
         ready.wait()
         if isinstance(answer[0], Exception):
             raise answer[0]
