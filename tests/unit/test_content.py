@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spigot.payloads import github_payloads
-from spigot.stores.content import pack, unpack
+from spigot.stores.content import PIECE_BYTES, Recent, pack, read, unpack
 
 if TYPE_CHECKING:
     from spigot.webhook import Headers
@@ -22,7 +22,8 @@ VALUES = st.binary().map(lambda raw: raw.replace(b"\r", b"").replace(b"\n", b"")
 def there_and_back(messages: list[tuple[Headers, bytes]]) -> list[tuple[Headers, bytes]]:
     piece = pack(messages)
     starts = [0, *piece.ends]
-    return [unpack(piece.frame, *span) for span in zip(starts, piece.ends, strict=False)]
+    messages_ = unpack(piece.frame)
+    return [read(messages_, *span) for span in zip(starts, piece.ends, strict=False)]
 
 
 MESSAGES = st.lists(st.tuples(st.lists(st.tuples(NAMES, VALUES)).map(tuple), st.binary()))
@@ -80,3 +81,30 @@ def test_many_threads_pack_at_once() -> None:
     for thread in threads:
         thread.join()
     assert results == dict.fromkeys(range(8), True)
+
+
+def test_pieces_read_lately_are_fetched_once_and_only_a_few_are_kept() -> None:
+    frames = {number: pack([((), bytes([number]) * 100)]).frame for number in range(5)}
+    fetched: list[int] = []
+
+    def fetch(number: int) -> bytes:
+        fetched.append(number)
+        return frames[number]
+
+    recent = Recent(fetch, most=2)
+    for number in (0, 0, 1, 0, 2, 0, 1):
+        assert read(recent.messages(number), 0, 102) == ((), bytes([number]) * 100)
+    assert fetched == [0, 1, 2, 1]
+
+
+def test_a_large_piece_is_not_kept() -> None:
+    fetched: list[int] = []
+
+    def fetch(number: int) -> bytes:
+        fetched.append(number)
+        return pack([((), bytes(5 * PIECE_BYTES))]).frame
+
+    recent = Recent(fetch)
+    recent.messages(1)
+    recent.messages(1)
+    assert fetched == [1, 1]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections import OrderedDict
 from typing import TYPE_CHECKING, NamedTuple
 
 if sys.version_info >= (3, 14):
@@ -17,7 +18,7 @@ else:
     from backports import zstd
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from spigot.webhook import Headers
 
@@ -28,6 +29,35 @@ _LEVEL = 1
 """Higher levels take longer and gain little on JSON."""
 
 _local = threading.local()
+
+
+class Recent:
+    """The pieces unpacked last: what waits together is mostly delivered one after the other.
+
+    Args:
+        fetch: Returns the frame of a piece by its number.
+        most: How many pieces are kept; each of them is a few times `PIECE_BYTES` at most.
+    """
+
+    def __init__(self, fetch: Callable[[int], bytes], *, most: int = 16) -> None:
+        self._fetch = fetch
+        self._most = most
+        self._pieces: OrderedDict[int, bytes] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def messages(self, number: int) -> bytes:
+        """Return the unpacked messages of a piece."""
+        with self._lock:
+            messages = self._pieces.get(number)
+        if messages is None:
+            messages = unpack(self._fetch(number))
+        if len(messages) <= 4 * PIECE_BYTES:
+            with self._lock:
+                self._pieces[number] = messages
+                self._pieces.move_to_end(number)
+                while len(self._pieces) > self._most:
+                    self._pieces.popitem(last=False)
+        return messages
 
 
 class Piece(NamedTuple):
@@ -59,9 +89,14 @@ def pack(messages: Iterable[tuple[Headers, bytes]]) -> Piece:
     return Piece(compressor.compress(b"".join(texts), mode=compressor.FLUSH_FRAME), ends)
 
 
-def unpack(frame: bytes, start: int, end: int) -> tuple[Headers, bytes]:
+def unpack(frame: bytes) -> bytes:
+    """Return the messages of a frame, one after the other."""
+    return zstd.decompress(frame)
+
+
+def read(messages: bytes, start: int, end: int) -> tuple[Headers, bytes]:
     """Return the headers and the body of the message from `start` to `end`, to the byte."""
-    message = zstd.decompress(frame)[start:end]
+    message = messages[start:end]
     if message.startswith(b"\r\n"):  # no headers at all
         return (), message[2:]
     head, _, body = message.partition(b"\r\n\r\n")

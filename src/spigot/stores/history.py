@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from spigot.stores.content import unpack
+from spigot.stores.content import read, unpack
 from spigot.webhook import Headers, State
 
 if TYPE_CHECKING:
@@ -260,7 +260,7 @@ class History:
             "maybe_taken FROM attempts WHERE serial = ? ORDER BY number",
             (entry.serial,),
         )
-        headers, body = unpack(frame, start, end)
+        headers, body = read(unpack(frame), start, end)
         return Detail(
             entry,
             method,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from spigot.ports import Clock, Loaded, Signs
 from spigot.stores import database, settlements
 from spigot.stores.arrivals import Arrival, Arrivals, delivery_key
-from spigot.stores.content import PIECE_BYTES, pack, unpack
+from spigot.stores.content import PIECE_BYTES, Recent, pack, read
 from spigot.stores.history import History
 from spigot.stores.panel import Panel
 from spigot.stores.reader import Reader
@@ -58,6 +58,7 @@ class SqliteStore:
         self._reader = Reader(self.path)
         # What people ask may take long; it must not keep a worker from its next webhook.
         self._asked = Reader(self.path)
+        self._recent = Recent(self._frame)
         self._data_version = -1
         self.room = Room(directory, min_free=min_free, clock=clock or Clock())
         self.writer = Writer(
@@ -116,16 +117,19 @@ class SqliteStore:
         """Return what waits at `position`; see `ports.Queue.load`."""
         rows = self._reader.read(
             "SELECT q.lane, q.path, q.due_at, q.delay, q.attempts, w.id, w.received_at, w.method, "
-            "w.query, w.hook, w.provider, w.event, w.delivery, c.frame, w.start, w.end "
-            "FROM waiting q JOIN webhooks w ON w.serial = q.serial "
-            "JOIN contents c ON c.serial = w.content WHERE q.position = ?",
+            "w.query, w.hook, w.provider, w.event, w.delivery, w.content, w.start, w.end "
+            "FROM waiting q JOIN webhooks w ON w.serial = q.serial WHERE q.position = ?",
             (position,),
         )
         if not rows:
             return None
         (lane, path, due_at, delay, attempts, id_, received_at, method) = rows[0][:8]
-        (query, hook, provider, event, delivery, frame, start, end) = rows[0][8:]
-        headers, body = unpack(frame, start, end)
+        (query, hook, provider, event, delivery, content, start, end) = rows[0][8:]
+        try:
+            messages = self._recent.messages(content)
+        except LookupError:  # ended and pruned since the line above
+            return None
+        headers, body = read(messages, start, end)
         webhook = Webhook(
             id_,
             received_at,
@@ -160,6 +164,11 @@ class SqliteStore:
         return bool(before != version)
 
     # --- inside ------------------------------------------------------------------------------
+
+    def _frame(self, content: int) -> bytes:
+        rows = self._reader.read("SELECT frame FROM contents WHERE serial = ?", (content,))
+        frame: bytes = rows[0][0]  # a LookupError if it was pruned
+        return frame
 
     def _connect_writer(self) -> sqlite3.Connection:
         db = database.connect(self.path, cache_kib=16 * 1024)
