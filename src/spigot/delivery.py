@@ -101,9 +101,9 @@ class Delivery:
 
 def _masked(outcome: Outcome, webhook: Webhook) -> Outcome:
     """Take the webhook's own secrets out of what Jenkins answered: some plugins echo them."""
-    secrets = secrets_of(webhook.path, webhook.query, webhook.headers)
-    if not secrets or not (outcome.answer or outcome.location):
+    if not (outcome.answer or outcome.location):
         return outcome
+    secrets = secrets_of(webhook.path, webhook.query, webhook.headers)
     answer = mask_text(outcome.answer.decode("utf-8", "surrogateescape"), secrets)
     return outcome._replace(
         answer=answer.encode("utf-8", "surrogateescape"),
