@@ -144,6 +144,7 @@ class Gateway:
             uvicorn.Config(
                 admin_app(self.status, collector, token=settings.admin_token),
                 log_config=None,
+                log_level="warning",
                 access_log=False,
                 lifespan="off",
                 server_header=False,

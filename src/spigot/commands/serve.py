@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shlex
+import shutil
 import socket
 import sys
 from typing import TYPE_CHECKING
@@ -134,7 +135,7 @@ def _practice_text(
 
     def command(words: str, *names: str) -> str:
         given = [part for name in names if (value := options[name]) for part in (name, value)]
-        return shlex.join(["spigot", *words.split(), *given])
+        return shlex.join([_program(), *words.split(), *given])
 
     phase = f"{jenkins.url}/practice/phase"
     admin = _url(gateway.admin_address)
@@ -156,6 +157,12 @@ Try in another terminal:
 
 Ctrl-C stops both; what waits stays in {gateway.settings.data}
 """
+
+
+def _program() -> str:
+    """Return how a person at this prompt can call Spigot."""
+    called = sys.argv[0]
+    return "spigot" if shutil.which("spigot") or not called.endswith("spigot") else called
 
 
 def _url(address: tuple[str, int]) -> str:
