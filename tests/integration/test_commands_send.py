@@ -150,6 +150,12 @@ class TestCheck:
         assert (result.exit_code, found["ok"]) == (1, False)
         assert {hook["good"] for hook in found["hooks"]} == {None}
 
+    def test_a_wrong_context_path_is_noticed(self) -> None:
+        with PracticeJenkins() as jenkins:
+            result = run("check", "--target", jenkins.url + "/jenkins")
+        assert result.exit_code == 1
+        assert "No plugin answers at any hook path below http://" in result.stdout
+
     def test_behind_a_sign_on_readiness_is_unknown_and_no_failure(self) -> None:
         with PracticeJenkins(phase=Phase.SINGLE_SIGN_ON) as jenkins:
             found = json_of("check", "--target", jenkins.url)

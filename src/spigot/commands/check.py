@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from spigot.settings import Settings
 
 _MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("?", "yellow")}
+_LOST = (
+    "No plugin answers at any hook path below {target}. Is that Jenkins' whole URL, its context path "
+    "(such as /jenkins) included, and nothing more?"
+)
 _SIGNATURES = (
     "Spigot does not check signatures: requests arrive at Jenkins untouched, and its own check "
     "applies. Set the secret there."
@@ -51,8 +55,8 @@ class Finding(NamedTuple):
 def check_command(start: Start, *, target: str | None, data: str | None, as_json: bool) -> None:
     """Check the configuration, the data directory, Jenkins, and which plugins answer there.
 
-    Changes nothing at Jenkins. Fails if something cannot work: no room, no Jenkins, or a hook that
-    the configuration names has no plugin behind it.
+    Changes nothing at Jenkins. Fails if something cannot work: no room, no Jenkins, a hook that the
+    configuration names has no plugin behind it, or no hook has.
     """
     settings = start.settings(target=target, data=data)
     if settings.target is None:
@@ -66,7 +70,11 @@ def check_command(start: Start, *, target: str | None, data: str | None, as_json
     hooks = look_at_hooks(jenkins, hooks_of(settings), settings, reachable=ready is not False)
     jenkins.close()
     unfit = [one for one in (directory, *hooks) if one.needed and one.good is False]
-    ok = not unfit and ready is not False
+    notes = [_SIGNATURES]
+    lost = any(one.good is False for one in hooks) and not any(one.good for one in hooks)
+    if lost:
+        notes.insert(0, _LOST.format(target=settings.target.url))
+    ok = not unfit and not lost and ready is not False
     if as_json:
         print_json(
             {
@@ -75,14 +83,15 @@ def check_command(start: Start, *, target: str | None, data: str | None, as_json
                 "data": _object(directory),
                 "probes": [_object(probe) for probe in probes],
                 "hooks": [_object(hook) for hook in hooks],
-                "notes": [_SIGNATURES],
+                "notes": notes,
             }
         )
     else:
         _print("Data directory", [directory])
         _print(f"Jenkins at {settings.target.url}", probes)
         _print("Hooks at Jenkins (* the configuration needs it)", hooks)
-        click.echo(_SIGNATURES)
+        for note in notes:
+            click.echo(note)
     click.get_current_context().exit(0 if ok else 1)
 
 
