@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 _MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("?", "yellow")}
 _LOST = (
-    "No plugin answers at any hook path below {target}. Is that Jenkins' whole URL, its context path "
-    "(such as /jenkins) included, and nothing more?"
+    "No plugin answers at any hook path below {target}. Is that Jenkins' whole URL, its context "
+    "path (such as /jenkins) included, and nothing more?"
 )
 _SIGNATURES = (
     "Spigot does not check signatures: requests arrive at Jenkins untouched, and its own check "

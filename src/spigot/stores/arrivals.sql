@@ -33,7 +33,9 @@ CREATE TEMP TRIGGER arrive INSTEAD OF INSERT ON arrivals BEGIN
         WHERE d.key = new.key AND w.delivery = new.delivery
         AND w.path = new.path AND w.hook = new.hook;
 
-    UPDATE totals SET position = position + 1;
+    UPDATE totals SET position = position + 1,
+        stored = stored + (new.number NOT IN (SELECT number FROM duplicates)),
+        waiting = waiting + (new.number NOT IN (SELECT number FROM duplicates));
     INSERT INTO contents SELECT t.position, new.frame FROM totals t WHERE new.frame IS NOT NULL;
 
     INSERT INTO webhooks SELECT t.position, new.id, new.received_at, new.method, new.path, new.query,
@@ -46,8 +48,6 @@ CREATE TEMP TRIGGER arrive INSTEAD OF INSERT ON arrivals BEGIN
     REPLACE INTO deliveries SELECT new.key, t.position
         FROM totals t WHERE new.key IS NOT NULL
         AND new.number NOT IN (SELECT number FROM duplicates);
-    UPDATE totals SET stored = stored + 1, waiting = waiting + 1
-        WHERE new.number NOT IN (SELECT number FROM duplicates);
 
     -- Somebody pressed "Redeliver" on what had died: the new one takes its place.
     UPDATE ended SET resolved_by = new.id
