@@ -298,7 +298,7 @@ class Drain:
             return
 
     def _halt(self, error: StoreError) -> None:
-        if not self._halted:
+        if not self._halted and not self._stopping:
             _log.error("The store fails: no attempt is made until it works", exc=error)
         self._halted = str(error)
         time.sleep(SETTLE_RETRY)

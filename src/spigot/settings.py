@@ -70,7 +70,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("listen", kinds.ADDRESS, "0.0.0.0:8000", ("SPIGOT_LISTEN",),
            "Where webhooks are taken in."),
     Option("admin", kinds.ADDRESS, "127.0.0.1:8001", ("SPIGOT_ADMIN",),
-           "Where dashboard, API and metrics are; beyond loopback only with `admin_token`."),
+           "Where status and metrics are; beyond loopback only with `admin_token`."),
     Option("admin_token", kinds.SECRET, "", ("SPIGOT_ADMIN_TOKEN",),
            "What `admin` asks for: `env:NAME` or `file:PATH`; in the variable also the token.",
            secret=True),

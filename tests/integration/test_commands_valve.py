@@ -14,6 +14,8 @@ from support.commands import STATUS_KEYS, done, json_of, run, until
 from support.gateway import PATIENCE
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from spigot.practice import PracticeJenkins
     from spigot.stores.sqlite import SqliteStore
     from support.gateway import GatewayProcess
@@ -22,18 +24,30 @@ pytestmark = pytest.mark.usefixtures("bare")
 
 
 class TestValve:
-    def test_off_makes_the_store_and_says_how_things_stand(self) -> None:
+    @pytest.mark.parametrize("command", ["on", "off"])
+    def test_where_no_store_is_nothing_is_made_and_nothing_claimed(
+        self, command: str, tmp_path: Path
+    ) -> None:
+        result = run(command)
+        assert result.exit_code == 1
+        assert "There is no Spigot store" in result.stderr
+        assert not (tmp_path / "data").exists()
+
+    @pytest.mark.usefixtures("store")
+    def test_off_says_how_things_stand(self) -> None:
         text = done("off", "--reason", "up\x1bgrade", "--for", "30m")
         assert text.startswith("Valve OFF since ")
         assert "(up\\x1bgrade), on again at " in text
         assert text.endswith("; 0 webhooks waiting. `spigot serve` is not running.\n")
 
+    @pytest.mark.usefixtures("store")
     def test_on_opens_it_again(self) -> None:
         assert json_of("off", "--reason", "upgrade")["reason"] == "upgrade"
         known = json_of("on")
         assert list(known) == STATUS_KEYS
         assert (known["valve"], known["reason"], known["until"]) == ("ON", None, None)
 
+    @pytest.mark.usefixtures("store")
     def test_until_is_kept(self) -> None:
         assert json_of("off", "--until", "2999-01-01T00:00Z")["until"] == "2999-01-01T00:00:00.000Z"
 

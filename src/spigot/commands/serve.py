@@ -116,7 +116,7 @@ Spigot takes webhooks at {_url((here, port))} and delivers them to Jenkins at {t
 
   At the provider, change the host of the webhook's URL and leave its path, as in
       {_url((here, port))}/github-webhook/
-  Status and metrics   {_url(gateway.admin_address)}/
+  Status and metrics   {_url(gateway.admin_address)}/api/status and /metrics
   Webhooks are kept    in {gateway.settings.data}
   Ctrl-C stops it; what waits stays on disk.
 """
@@ -140,7 +140,7 @@ def _practice_text(
     phase = f"{jenkins.url}/practice/phase"
     admin = _url(gateway.admin_address)
     return f"""\
-Spigot takes webhooks at {_url(gateway.address)}; status and metrics are at {admin}/
+Spigot takes webhooks at {_url(gateway.address)}; status is at {admin}/api/status
 A practice Jenkins is at {jenkins.url}/ (it answers as Jenkins does, and builds nothing)
 
 Try in another terminal:

@@ -36,7 +36,7 @@ _SPARE = 5.0
 @click.pass_obj
 def on_command(start: Start, *, data: str | None, as_json: bool) -> None:
     """Open the valve: what waits flows to Jenkins, and what comes flows on."""
-    with opened(start.settings(data=data), create=True) as store:
+    with opened(start.settings(data=data), create=False) as store:
         store.panel.set_valve(on=True)
         _say(store, as_json=as_json)
 
@@ -77,7 +77,7 @@ def off_command(
     if length is not None and until is not None:
         raise click.UsageError("Give either --for or --until, not both.")
     settings = start.settings(data=data)
-    with opened(settings, create=True) as store:
+    with opened(settings, create=False) as store:
         end = until if length is None else time.time() + length
         version = store.panel.set_valve(on=False, reason=reason.strip(), until=end).version
         patience = settings.read_timeout + _SPARE
