@@ -239,9 +239,9 @@ class Drain:
 
     def _pause(self) -> float:
         alarm = self._lines.next_alarm()
-        if alarm is None:
-            return LOOK_EVERY
-        return max(0.001, min(LOOK_EVERY, alarm - self._clock.monotonic()))
+        left = 0.0 if alarm is None else alarm - self._clock.monotonic()
+        # What is due and still here waits for the valve, for Jenkins or for a free place.
+        return min(LOOK_EVERY, left) if left > 0 else LOOK_EVERY
 
     # --- the workers -------------------------------------------------------------------------
 

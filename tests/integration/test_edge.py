@@ -3,123 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import socket
-import threading
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING
 
 import pytest
-import uvloop
 
-from spigot.errors import NoRoom, StoreError
-from spigot.hooks import Hooks
-from spigot.intake import Intake
-from spigot.meters import Meters
-from spigot.ports import Clock
-from spigot.web.edge import Edge
-from spigot.webhook import Receipt, Webhook
+from spigot.errors import StoreError
+from spigot.webhook import Receipt
+from support.listener import JSON, MAX_BODY, PATIENCE, PUSH, Listener, answers_in, read_all, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-PATIENCE = 20.0
-PUSH = b"POST /github-webhook/ HTTP/1.1\r\nHost: a\r\nX-GitHub-Event: push\r\n"
-JSON = b"Content-Type: application/json\r\n"
-MAX_BODY = 1_000_000
-MEMORY = 3_000_000
-
-
-class Listener:
-    """An edge on a free port, with a store that keeps webhooks in a list."""
-
-    def __init__(self) -> None:
-        self.kept: list[Webhook] = []
-        self.answer: Callable[[Webhook], Receipt | Exception] | None = lambda webhook: Receipt(
-            webhook.id, duplicate=False
-        )
-        self.waiting: list[tuple[Webhook, Callable[[Receipt | Exception], None]]] = []
-        self.room = True
-        self.arrived = threading.Event()
-        self._loop = uvloop.new_event_loop()
-        self._thread = threading.Thread(target=self._run)
-        self._ready = threading.Event()
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        assert self._ready.wait(PATIENCE)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.on_loop(self._stop())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(PATIENCE)
-        self._loop.close()
-
-    def on_loop(self, work: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE)
-
-    def connect(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
-
-    def talk(self, request: bytes) -> list[tuple[int, dict[str, str], dict[str, Any]]]:
-        """Send bytes, and return all answers until the connection is closed or they are over."""
-        with self.connect() as line:
-            line.sendall(request)
-            line.shutdown(socket.SHUT_WR)
-            return answers_in(read_all(line))
-
-    def put(self, webhook: Webhook, done: Callable[[Receipt | Exception], None]) -> None:
-        self.kept.append(webhook)
-        if self.answer is None:
-            self.waiting.append((webhook, done))
-            self.arrived.set()
-        else:
-            done(self.answer(webhook))
-
-    def check_room(self, _: int) -> None:
-        if not self.room:
-            raise NoRoom("too little disk")
-
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_until_complete(self._start())
-        self._ready.set()
-        self._loop.run_forever()
-
-    async def _start(self) -> None:
-        intake = Intake(Hooks(), {"release": "/ghprbhook/"}, context="/jenkins", clock=Clock())
-        self.edge = Edge(
-            intake, self.put, self.check_room, max_body=MAX_BODY, memory=MEMORY, meters=Meters()
-        )
-        listening = socket.create_server(("127.0.0.1", 0))
-        self.port = listening.getsockname()[1]
-        self._server = await self._loop.create_server(self.edge.connection, sock=listening)
-
-    async def _stop(self) -> None:
-        self._server.close()
-        await self.edge.stop(1.0)
-        await self._server.wait_closed()
-
-
-def read_all(line: socket.socket) -> bytes:
-    received = b""
-    while part := line.recv(65536):
-        received += part
-    return received
-
-
-def answers_in(received: bytes) -> list[tuple[int, dict[str, str], dict[str, Any]]]:
-    found = []
-    while received:
-        head, _, received = received.partition(b"\r\n\r\n")
-        status, *lines = head.decode().split("\r\n")
-        if status == "HTTP/1.1 100 Continue":
-            continue
-        headers = {name.lower(): value for name, value in (one.split(": ", 1) for one in lines)}
-        length = int(headers["content-length"])
-        found.append((int(status.split()[1]), headers, json.loads(received[:length])))
-        received = received[length:]
-    return found
+    from collections.abc import Iterator
 
 
 @pytest.fixture
@@ -127,10 +21,6 @@ def listener() -> Iterator[Listener]:
     with Listener() as listener:
         yield listener
         assert listener.edge.held == 0
-
-
-def whole(body: bytes, head: bytes = PUSH) -> bytes:
-    return head + JSON + b"Content-Length: %d\r\n\r\n" % len(body) + body
 
 
 # --- what is taken -------------------------------------------------------------------------------
