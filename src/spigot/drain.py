@@ -87,6 +87,7 @@ class Drain:
         self._seen = 0
         self._newest = 0
         self._edits = -1
+        self._stale = True
         self._ready_since: float | None = None
         self._halted = ""
         self._flows = False
@@ -169,23 +170,26 @@ class Drain:
         while not self._stopping:
             try:
                 self._look()
-            except StoreError as error:
-                _log.error("The store cannot be read; trying again", exc=error)
+                self._hand_out()
+                self._on_state()
+            except Exception as error:  # noqa: BLE001 - whoever obeys the valve must not end
+                _log.error("The drain could not look or hand out work; trying again", exc=error)
                 time.sleep(SETTLE_RETRY)
-            self._hand_out()
-            self._on_state()
             self._wake.wait(self._pause())
             self._wake.clear()
 
     def _look(self) -> None:
         """Take in what changed: the valve, new webhooks, what people edited, Jenkins."""
-        if self._store.changed():
+        # A change is told once: until all of it was taken in, it stays to be taken in.
+        self._stale = self._store.changed() or self._stale
+        if self._stale:
             signs = self._store.signs()
             self._newest = signs.position
             self._set_valve(signs.valve)
             if signs.edits != self._edits:
-                self._edits = signs.edits
                 self._rouse_dropped()
+                self._edits = signs.edits
+            self._stale = False
         known = self._guard.readiness
         ready = known.state is State.READY
         if ready and known.since_tick != self._ready_since:  # it is back, or has restarted
@@ -235,10 +239,17 @@ class Drain:
 
     def _hand_out(self) -> None:
         while (job := self._take()) is not None:
-            self._pool.give(job)
+            try:
+                self._pool.give(job)
+            except BaseException:
+                with self._lock:
+                    self._lines.back(job, self._clock.monotonic())
+                    self._running.pop(job.position, None)
+                raise
 
     def _pause(self) -> float:
-        alarm = self._lines.next_alarm()
+        with self._lock:
+            alarm = self._lines.next_alarm()
         left = 0.0 if alarm is None else alarm - self._clock.monotonic()
         # What is due and still here waits for the valve, for Jenkins or for a free place.
         return min(LOOK_EVERY, left) if left > 0 else LOOK_EVERY

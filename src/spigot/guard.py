@@ -128,7 +128,10 @@ class Guard:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            self.ask()
+            try:
+                self.ask()
+            except Exception as error:  # noqa: BLE001 - without probes nothing would ever resume
+                _log.error("The probe failed inside Spigot; trying again", exc=error)
             known = self._now
             # Judged by a probe and ready: now and then will do. Everything else is urgent.
             calm = known.state is State.READY

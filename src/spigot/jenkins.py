@@ -227,8 +227,8 @@ class Jenkins:
         return _Connection(http_, sock)
 
 
-_FAILURES = (OSError, http.client.HTTPException, UnicodeError)
-"""What the network does, and a host name that cannot be one."""
+_FAILURES = (OSError, http.client.HTTPException, ValueError)
+"""What the network does, a host name that cannot be one, and a chunk of negative size."""
 
 
 class _Connection(NamedTuple):

@@ -31,17 +31,24 @@ class Pool(Generic[Piece]):
         self._pieces: queue.SimpleQueue[Piece | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._threads = 0
-        self._idle = 0
+        self._open = 0  # pieces given and not yet done with, what followed them included
 
     def give(self, piece: Piece) -> None:
-        """Have a piece worked on soon; never waits."""
+        """Have a piece worked on soon; never waits.
+
+        Raises:
+            RuntimeError: There is no thread for it, and the system gives none; it is not taken.
+        """
         with self._lock:
-            lacking = self._pieces.qsize() >= self._idle
-            if lacking and self._threads < self._most:
-                self._threads += 1
-                self._idle += 1
-                name = f"spigot-worker-{self._threads}"
-                threading.Thread(target=self._run, name=name, daemon=True).start()
+            if self._open >= self._threads and self._threads < self._most:
+                name = f"spigot-worker-{self._threads + 1}"
+                try:
+                    threading.Thread(target=self._run, name=name, daemon=True).start()
+                    self._threads += 1
+                except RuntimeError:
+                    if not self._threads:
+                        raise
+            self._open += 1
             self._pieces.put(piece)
 
     def close(self) -> None:
@@ -51,15 +58,10 @@ class Pool(Generic[Piece]):
                 self._pieces.put(None)
 
     def _run(self) -> None:
-        while True:
-            piece = self._pieces.get()
-            with self._lock:
-                self._idle -= 1
-            if piece is None:
-                return
+        while (piece := self._pieces.get()) is not None:
             following: Piece | None = piece
             while following is not None:
                 self._work(following)
                 following = self._more()
             with self._lock:
-                self._idle += 1
+                self._open -= 1

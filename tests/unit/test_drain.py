@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
 
 from spigot.drain import LOOK_EVERY, Drain
+from spigot.errors import StoreError
 from spigot.meters import Meters
+from spigot.ports import Signs
+from spigot.readiness import Moment, unknown
+from spigot.valve import ValveRow
 from support.stores import HandClock
 
 
@@ -40,3 +45,54 @@ def test_what_is_due_and_may_not_go_keeps_it_no_busier(drain: Drain, clock: Hand
     drain._lines.add("lane", "/path", 1, due=tick + 1.0, tick=tick)
     clock.advance(5.0)
     assert drain._pause() == LOOK_EVERY
+
+
+class Failing:
+    """A store that tells of a change once, and fails when it is asked what changed."""
+
+    def __init__(self) -> None:
+        self.fails = 1
+        self.told = False
+
+    def changed(self) -> bool:
+        told, self.told = self.told, True
+        return not told
+
+    def signs(self) -> Signs:
+        if self.fails:
+            self.fails -= 1
+            raise StoreError("cannot be read now")
+        return Signs(ValveRow(on=False, version=7), 0, 0)
+
+    def still_waiting(self, _: list[int]) -> set[int]:
+        return set()
+
+
+def test_a_change_that_could_not_be_read_is_read_at_the_next_look(clock: HandClock) -> None:
+    nobody = cast("None", object())
+    guard = SimpleNamespace(readiness=unknown(Moment(0.0, 0.0)))
+    drain = Drain(Failing(), nobody, guard, clock, parallel=1, meters=Meters())  # type: ignore[arg-type]
+    with pytest.raises(StoreError):
+        drain._look()
+    drain._look()
+    assert (drain.flowing, drain.resting) == (False, 7)
+
+
+def test_a_job_for_which_there_is_no_thread_is_not_lost(
+    drain: Drain, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guard = SimpleNamespace(readiness=unknown(Moment(0.0, 0.0)))
+    monkeypatch.setattr(drain, "_guard", guard)
+    monkeypatch.setattr(drain, "_flows", True)
+    drain._lines.add("lane", "/path", 1, tick=clock.monotonic())
+
+    def refuse(_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(drain._pool, "give", refuse)
+    with pytest.raises(RuntimeError):
+        drain._hand_out()
+    assert drain.running == 0
+    job = drain._take()
+    assert job is not None
+    assert job.position == 1

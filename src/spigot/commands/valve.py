@@ -92,11 +92,11 @@ def off_command(
 
 
 def _rests(store: SqliteStore, version: int, end: float) -> bool:
-    """Wait until no attempt runs, no gateway does, or somebody set the valve again."""
+    """Wait until no attempt runs, no gateway does, or somebody opened the valve again."""
     while store.lock.held():
         valve = store.panel.valve()
         resting = store.panel.report().get("resting")
-        if valve.on or valve.version != version or (resting is not None and resting >= version):
+        if valve.on or (resting is not None and resting >= version):
             return True
         if time.monotonic() >= end:
             return False

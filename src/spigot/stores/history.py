@@ -191,7 +191,8 @@ class History:
     ) -> Iterator[int]:
         for start in range(0, len(serials), STEP):
             step = serials[start : start + STEP]
-            yield len(step) if dry_run else self._writer.call(operation, step)
+            # A drop makes room, and a replay of few takes little: both are worth the reserve.
+            yield len(step) if dry_run else self._writer.call(operation, step, vital=True)
 
     def _replay(self, db: sqlite3.Connection, steps: list[list[int]]) -> list[int]:
         results = []

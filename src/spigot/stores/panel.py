@@ -77,7 +77,7 @@ class Panel:
         """
         before = self.valve()
         since = before.since if before.on == on else self._clock.now()
-        self._writer.call(_set_valve, (on, reason, since, until))
+        self._writer.call(_set_valve, (on, reason, since, until), vital=True)
         return self.valve()
 
     def report(self) -> dict[str, Any]:
