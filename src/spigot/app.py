@@ -155,7 +155,7 @@ class Gateway:
         self._upkeep.start()
         self.guard.start()
         report = self.store.panel.report()
-        self.drain.start((path, why, since) for path, why, since in report.get("holds", []))
+        self.drain.start(report.get("holds", []))
         _log.info(
             "Gateway started",
             listen=_say(self.address),

@@ -36,6 +36,7 @@ class Circumstances(NamedTuple):
         attempts: How many attempts of this webhook have counted before.
         held_times: How many trials of its path have failed in a row before.
         held_for: Seconds for which the hold of its path has kept it; 0 if there is none.
+        probed: Whether a ready Jenkins is the probe's own word, and not concluded from deliveries.
         chance: A random number from 0 to 1, for the jitter.
     """
 
@@ -44,6 +45,7 @@ class Circumstances(NamedTuple):
     attempts: int = 0
     held_times: int = 0
     held_for: float = 0.0
+    probed: bool = True
     chance: float = 0.5
 
 
@@ -61,7 +63,8 @@ class Policy(NamedTuple):
 
 def asks_probe(outcome: Outcome) -> bool:
     """Tell whether only the probe can say what this outcome means."""
-    return shakes(outcome) or outcome.status in (403, 404) or _is_page(outcome)
+    odd = outcome.status in (403, 404) or 300 <= outcome.status < 400
+    return shakes(outcome) or odd or _is_page(outcome)
 
 
 def shakes(outcome: Outcome) -> bool:
@@ -87,7 +90,7 @@ def decide(outcome: Outcome, path: str, known: Circumstances, policy: Policy) ->
     if known.jenkins is State.NOT_READY:
         return Decision(Verdict.HOLD_FLOW, _said(outcome), maybe_taken=maybe_taken)
     if _is_misrouted(outcome, known):
-        return _misrouted(outcome, known)
+        return _misrouted(outcome, known, policy)
     if asks_probe(outcome) and not _has_settled(known, policy):
         return _may_be_loading(outcome, known, policy)._replace(maybe_taken=maybe_taken)
     if outcome.status == 429 or _wait_asked(outcome, known) is not None:
@@ -102,8 +105,7 @@ def _taken(outcome: Outcome, path: str, known: Circumstances) -> str:
     status = outcome.status
     if 200 <= status < 300 and (not _is_page(outcome) or known.jenkins is State.READY):
         return f"{status}"
-    if 300 <= status < 400 and path.startswith("/dockerhub-webhook/"):
-        # DockerHubWebHook of dockerhub-notification-plugin redirects after what it took.
+    if path.startswith("/dockerhub-webhook/") and _is_docker_redirect(outcome, path, known):
         return _said(outcome)
     if status == 400 and path == "/github-webhook/" and b"event type" in outcome.answer:
         # GHEventHeader of github-plugin: an event that is not in GHEvent.
@@ -111,12 +113,26 @@ def _taken(outcome: Outcome, path: str, known: Circumstances) -> str:
     return ""
 
 
-def _misrouted(outcome: Outcome, known: Circumstances) -> Decision:
+def _is_docker_redirect(outcome: Outcome, path: str, known: Circumstances) -> bool:
+    """Tell whether the Docker Hub plugin answered (DockerHubWebHook redirects what it took).
+
+    A sign-on, a proxy and a missing slash redirect too: only where the probe itself has seen
+    Jenkins, and not to a login or to the same path with a slash, is it the plugin's.
+    """
+    where = outcome.location.lower()
+    elsewhere = "login" in where or "securityrealm" in where or where.endswith(path.lower() + "/")
+    ready = known.jenkins is State.READY and known.probed
+    return 300 <= outcome.status < 400 and ready and not elsewhere
+
+
+def _misrouted(outcome: Outcome, known: Circumstances, policy: Policy) -> Decision:
     if _is_crumb(outcome):
         why = f"{_said(outcome)}: no plugin answers here. Is it installed, and is the path right?"
     else:
         why = f"{_said(outcome)}: the path is wrong (a missing slash?), or something else answers"
-    if known.held_for >= MISROUTED_DEAD:
+    # Time in which nothing could be tried is no evidence: trials are, and a settled Jenkins.
+    tried = known.held_times * MISROUTED_RETRY >= MISROUTED_DEAD
+    if tried and known.held_for >= MISROUTED_DEAD and _has_settled(known, policy):
         return Decision(Verdict.DEAD, f"{why}; so for 24 hours", counted=True)
     return Decision(Verdict.HOLD_PATH, why, delay=MISROUTED_RETRY)
 

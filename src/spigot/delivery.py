@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from spigot.decide import Circumstances, Policy, asks_probe, decide, shakes
 from spigot.log import Log
 from spigot.masking import mask_text, secrets_of
+from spigot.readiness import State
 from spigot.webhook import Attempt, Happened, Outcome, Verdict
 
 if TYPE_CHECKING:
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
     from spigot.guard import Guard
     from spigot.lines import Hold
     from spigot.ports import Clock, Loaded, Sender
-    from spigot.webhook import Webhook
+    from spigot.webhook import Decision, Webhook
+
+ANSWER_BYTES = 1024
+"""What is kept of an answer."""
 
 _log = Log(__name__)
 
@@ -44,6 +48,7 @@ class Delivery:
         self._policy = policy
         self._clock = clock
         self._chance = chance
+        self._failed: dict[int, float] = {}  # waiting ones that broke last time: when, a tick
 
     def attempt(self, loaded: Loaded, hold: Hold | None) -> Attempt:
         """Hand a webhook to Jenkins once and decide what becomes of it; changes nothing itself.
@@ -55,24 +60,45 @@ class Delivery:
         at, tick = self._clock.now(), self._clock.monotonic()
         outcome = _masked(self._send(loaded.webhook), loaded.webhook)
         took = self._clock.monotonic() - tick
-        self._tell(outcome)
+        position = loaded.place.position
+        blamed = self._is_blamed(position, outcome)
+        self._tell(outcome, blamed=blamed)
         known = self._guard.readiness
+        ready_for = known.ready_for(self._clock.monotonic())
+        if blamed and known.state is not State.NOT_READY:
+            known, ready_for = known._replace(state=State.READY), self._policy.settle_after
         decision = decide(
             outcome,
             loaded.webhook.path,
             Circumstances(
                 jenkins=known.state,
-                ready_for=known.ready_for(self._clock.monotonic()),
+                ready_for=ready_for,
                 attempts=loaded.place.attempts,
                 held_times=hold.times if hold else 0,
                 held_for=self._held_for(loaded.webhook, hold),
+                probed=not known.proven,
                 chance=self._chance(),
             ),
             self._policy,
         )
-        if decision.verdict is Verdict.DELIVERED:
+        if 200 <= outcome.status < 300 and decision.verdict is Verdict.DELIVERED:
             self._guard.taken()
+        self._remember(position, outcome, decision)
         return Attempt(at, took, outcome, decision)
+
+    def _is_blamed(self, position: int, outcome: Outcome) -> bool:
+        """Tell whether a failure is this webhook's own: others went through since it failed last.
+
+        It matters where no probe can judge: there, one bad answer alone says nothing.
+        """
+        failed = self._failed.get(position)
+        return failed is not None and shakes(outcome) and self._guard.taken_tick > failed
+
+    def _remember(self, position: int, outcome: Outcome, decision: Decision) -> None:
+        if decision.verdict in (Verdict.DELIVERED, Verdict.DEAD):
+            self._failed.pop(position, None)
+        elif shakes(outcome):
+            self._failed[position] = self._clock.monotonic()
 
     def _send(self, webhook: Webhook) -> Outcome:
         try:
@@ -90,12 +116,12 @@ class Delivery:
         age = self._clock.now() - webhook.received_at
         return min(age, self._clock.monotonic() - hold.since_tick)
 
-    def _tell(self, outcome: Outcome) -> None:
+    def _tell(self, outcome: Outcome, *, blamed: bool) -> None:
         if outcome.happened is Happened.NO_CONNECTION:
             self._guard.no_connection(outcome.error)
         elif asks_probe(outcome):
             self._guard.ask()
-            if shakes(outcome):
+            if shakes(outcome) and not blamed:
                 self._guard.failed(outcome.error or f"{outcome.status} to a webhook")
 
 
@@ -103,9 +129,10 @@ def _masked(outcome: Outcome, webhook: Webhook) -> Outcome:
     """Take the webhook's own secrets out of what Jenkins answered: some plugins echo them."""
     if not (outcome.answer or outcome.location):
         return outcome
+    # Cut only afterwards: half a secret would not be recognised.
     secrets = secrets_of(webhook.path, webhook.query, webhook.headers)
     answer = mask_text(outcome.answer.decode("utf-8", "surrogateescape"), secrets)
     return outcome._replace(
-        answer=answer.encode("utf-8", "surrogateescape"),
+        answer=answer.encode("utf-8", "surrogateescape")[:ANSWER_BYTES],
         location=mask_text(outcome.location, secrets),
     )

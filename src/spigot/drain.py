@@ -95,17 +95,17 @@ class Drain:
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name="spigot-drain", daemon=True)
 
-    def start(self, holds: Iterable[tuple[str, str, float]] = ()) -> None:
+    def start(self, holds: Iterable[tuple[str, str, float, int]] = ()) -> None:
         """Begin.
 
         Args:
-            holds: Paths held before a restart: path, why, since when (UNIX seconds). Each may try
-                at once.
+            holds: Paths held before a restart: path, why, since when (UNIX seconds), trials. Each
+                may try at once.
         """
         now, tick = self._clock.now(), self._clock.monotonic()
-        for path, why, since in holds:
+        for path, why, since, times in holds:
             ago = max(0.0, now - since)
-            self._lines.hold(path, Hold(why, since, tick - ago, 1, tick), tick)
+            self._lines.hold(path, Hold(why, since, tick - ago, times, tick), tick)
         self._thread.start()
 
     def wake(self) -> None:

@@ -52,6 +52,8 @@ class Guard:
         self._asking = threading.Lock()
         self._probes = 0
         self._now = rules.unknown(self._moment())
+        self.taken_tick = float("-inf")
+        """When Jenkins last took a webhook, a tick."""
         self._stop = threading.Event()
         self._soon = threading.Event()
         self._thread = threading.Thread(target=self._run, name="spigot-guard", daemon=True)
@@ -89,6 +91,7 @@ class Guard:
 
     def taken(self) -> None:
         """Hear that Jenkins took a webhook."""
+        self.taken_tick = self._clock.monotonic()
         if self._now.state is State.UNKNOWN:
             self._update(rules.after_taken)
 

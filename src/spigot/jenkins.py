@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 IDLE_SECONDS = 5.0
 """An idle connection is used again only for so long: a stale one looks like an outage."""
 
-ANSWER_BYTES = 1024
-"""What is kept of an answer."""
+ANSWER_BYTES = 8 * 1024
+"""What is handed on of an answer: more than is kept, so that secrets in it are recognised whole."""
 
 _READ_BYTES = 64 * 1024
 """What is read of an answer; a connection with more to come is not used again."""
@@ -174,6 +174,9 @@ class Jenkins:
         head = http_.getresponse()
         try:
             content, broken = head.read(_READ_BYTES), ""
+            # Of a length that was announced, http.client reads less without a word.
+            if head.length and len(content) < _READ_BYTES:
+                broken = "closed in the middle of the answer"
         except _FAILURES as error:
             # The status is known, and with it what became of the webhook.
             content, broken = getattr(error, "partial", b""), _say(error)

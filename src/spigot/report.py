@@ -54,7 +54,7 @@ class Reporter:
             "evidence": known.evidence,
             "halted": self._drain.halted,
             "paths_held": {mask_path(path): hold.why for path, hold in holds.items()},
-            "holds": [[path, hold.why, hold.since] for path, hold in holds.items()],
+            "holds": [[path, hold.why, hold.since, hold.times] for path, hold in holds.items()],
             "resting": self._drain.resting,
         }
         tick = self._clock.monotonic()

@@ -131,7 +131,7 @@ class Outcome(NamedTuple):
         status: The HTTP status; 0 unless answered.
         content_type: The answer's media type in lower case without parameters; empty if none.
         retry_after: The answer's ``Retry-After`` in seconds, if it had a readable one.
-        answer: The first kilobyte of the answer's body.
+        answer: The beginning of the answer's body; its first kilobyte once secrets are masked.
         length: How many bytes of the answer's body were seen; 1 if it broke before the first.
         error: What broke, in words; empty if answered.
         location: Where a redirect points, as sent; empty if it does not.

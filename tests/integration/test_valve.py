@@ -25,7 +25,7 @@ LONG = {"SPIGOT_RETRY_DELAYS": "3600"}
 def turn_off(store: SqliteStore, *, until_: float | None = None) -> int:
     """Turn the valve OFF, wait until the gateway says that it rests, and return the version."""
     version = store.panel.set_valve(on=False, reason="upgrade", until=until_).version
-    wait_until(lambda: store.panel.report()["resting"] == version)
+    wait_until(lambda: store.panel.report().get("resting") == version)
     return version
 
 

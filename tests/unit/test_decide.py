@@ -87,11 +87,26 @@ class TestTaken:
         for outcome in (PAGE._replace(length=0), PAGE._replace(content_type="text/plain")):
             assert after(outcome, UNKNOWN).verdict is Verdict.DELIVERED
 
-    @anyone
+    @pytest.mark.parametrize("known", [READY, YOUNG], ids=["settled", "young"])
     def test_docker_hubs_endpoint_answers_what_it_took_with_a_redirect(
         self, known: Circumstances
     ) -> None:
-        assert after(answered(302), known, DOCKERHUB).verdict is Verdict.DELIVERED
+        taken = answered(302, location="/jenkins/")
+        assert after(taken, known, DOCKERHUB).verdict is Verdict.DELIVERED
+
+    @pytest.mark.parametrize(
+        "known", [AWAY, UNKNOWN, READY._replace(probed=False)], ids=["away", "unknown", "proven"]
+    )
+    def test_a_redirect_is_no_delivery_unless_the_probe_has_seen_jenkins(
+        self, known: Circumstances
+    ) -> None:
+        sign_on = answered(302, location="https://sso.example/authorize")
+        assert after(sign_on, known, DOCKERHUB).verdict is not Verdict.DELIVERED
+
+    @pytest.mark.parametrize("where", ["/login?from=x", "/securityRealm/go", DOCKERHUB + "/"])
+    def test_a_redirect_to_a_login_or_a_slash_is_no_delivery(self, where: str) -> None:
+        decision = after(answered(302, location=where), READY, DOCKERHUB)
+        assert decision.verdict is Verdict.HOLD_PATH
 
     @anyone
     def test_an_event_that_no_plugin_knows_is_delivered_and_noted_as_ignored(
@@ -234,10 +249,15 @@ class TestMisrouted:
         assert not decision.counted
 
     @pytest.mark.parametrize("outcome", [answered(403, CRUMB), answered(302)], ids=saying)
-    def test_after_a_day_it_is_dead(self, outcome: Outcome) -> None:
-        almost = after(outcome, READY._replace(held_for=MISROUTED_DEAD - 1))
-        assert almost.verdict is Verdict.HOLD_PATH
-        decision = after(outcome, READY._replace(held_for=MISROUTED_DEAD))
+    def test_after_a_day_of_trials_it_is_dead(self, outcome: Outcome) -> None:
+        day = READY._replace(held_for=MISROUTED_DEAD, held_times=288)
+        for almost in (
+            day._replace(held_for=MISROUTED_DEAD - 1),
+            day._replace(held_times=287),  # the valve was OFF, or Jenkins or Spigot was away
+            day._replace(ready_for=1.0),  # it may still be loading
+        ):
+            assert after(outcome, almost).verdict is Verdict.HOLD_PATH
+        decision = after(outcome, day)
         assert decision.verdict is Verdict.DEAD
         assert "24 hours" in decision.reason
         assert decision.counted
@@ -299,11 +319,12 @@ class TestAsking:
     def test_the_probe_is_asked_what_a_doubtful_outcome_means(self, outcome: Outcome) -> None:
         assert asks_probe(outcome)
 
-    def test_the_probe_is_asked_about_a_page(self) -> None:
+    def test_the_probe_is_asked_about_a_page_and_a_redirect(self) -> None:
         assert asks_probe(PAGE)
+        assert asks_probe(answered(302))
         assert not asks_probe(PAGE._replace(length=0))
 
-    @pytest.mark.parametrize("status", [200, 204, 302, 400, 401, 413, 429])
+    @pytest.mark.parametrize("status", [200, 204, 400, 401, 413, 429])
     def test_the_probe_is_not_asked_where_the_answer_speaks_for_itself(self, status: int) -> None:
         assert not asks_probe(answered(status))
 

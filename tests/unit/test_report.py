@@ -65,7 +65,7 @@ def test_it_reports_what_the_status_is_made_of(world: World, reporter: Reporter)
         "evidence": "200 with X-Jenkins",
         "halted": "The disk is full.",
         "paths_held": {"/dockerhub-webhook/***/notify": "404"},
-        "holds": [["/dockerhub-webhook/sesame/notify", "404", 950.0]],
+        "holds": [["/dockerhub-webhook/sesame/notify", "404", 950.0, 1]],
         "resting": 4,
     }
 

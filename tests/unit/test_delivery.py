@@ -1,0 +1,105 @@
+"""One attempt: what it tells the guard, what it remembers, and what it hides."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from spigot.decide import Policy
+from spigot.delivery import ANSWER_BYTES, Delivery
+from spigot.guard import Guard
+from spigot.ports import Asked, Loaded
+from spigot.readiness import State
+from spigot.webhook import Happened, Outcome, Place, Verdict
+from support.stores import HandClock, webhook
+
+if TYPE_CHECKING:
+    from spigot.webhook import Decision, Webhook
+
+OK = Outcome(Happened.ANSWERED, 200)
+BAD = Outcome(Happened.ANSWERED, 500)
+SIGN_ON = Asked(302, {"location": "https://sso.example/"})
+
+
+class Jenkins:
+    """Answers as it is told."""
+
+    def __init__(self) -> None:
+        self.outcome = OK
+        self.asked = SIGN_ON
+
+    def send(self, _: Webhook) -> Outcome:
+        return self.outcome
+
+    def ask(self, _: str, __: str, ___: dict[str, str]) -> Asked:
+        return self.asked
+
+
+class World:
+    """A delivery to a Jenkins behind a single sign-on, where no probe can judge."""
+
+    def __init__(self) -> None:
+        self.clock = HandClock()
+        self.jenkins = Jenkins()
+        self.guard = Guard(self.jenkins, self.clock)
+        self.attempts = dict.fromkeys((1, 2), 0)
+        policy = Policy(retry_delays=(1.0, 1.0), settle_after=300.0)
+        self.delivery = Delivery(self.jenkins, self.guard, policy, self.clock, lambda: 0.5)
+
+    def attempt(self, position: int, outcome: Outcome) -> Decision:
+        self.clock.advance(1.0)
+        self.jenkins.outcome = outcome
+        place = Place(position, "lane", "/github-webhook/", 0.0, 0.0, self.attempts[position])
+        decision = self.delivery.attempt(Loaded(webhook(), place), None).decision
+        self.attempts[position] += decision.counted
+        return decision
+
+
+@pytest.fixture
+def world() -> World:
+    world = World()
+    world.guard.ask()
+    assert world.attempt(1, OK).verdict is Verdict.DELIVERED
+    return world
+
+
+def test_a_webhook_that_always_fails_while_others_go_through_dies(world: World) -> None:
+    first = world.attempt(2, BAD)
+    assert (first.verdict, first.counted) == (Verdict.HOLD_PATH, False)
+    verdicts = []
+    for _ in range(3):
+        world.attempt(1, OK)
+        verdicts.append(world.attempt(2, BAD).verdict)
+    assert verdicts == [Verdict.AGAIN, Verdict.AGAIN, Verdict.DEAD]
+
+
+def test_without_others_going_through_it_is_an_outage_and_counts_nothing(world: World) -> None:
+    for _ in range(50):
+        assert not world.attempt(2, BAD).counted
+    assert world.attempt(2, OK).verdict is Verdict.DELIVERED
+
+
+def test_what_the_probe_sees_away_is_never_blamed_on_a_webhook(world: World) -> None:
+    world.attempt(2, BAD)
+    world.attempt(1, OK)
+    world.jenkins.asked = Asked(503, {})
+    decision = world.attempt(2, BAD)
+    assert (decision.verdict, decision.counted) == (Verdict.HOLD_FLOW, False)
+
+
+def test_a_redirect_is_no_evidence_that_jenkins_is_there() -> None:
+    fresh = World()
+    fresh.guard.ask()
+    fresh.attempt(1, Outcome(Happened.ANSWERED, 302, location="https://sso.example/"))
+    assert fresh.guard.readiness.state is State.UNKNOWN
+
+
+def test_a_secret_at_the_edge_of_what_is_kept_is_not_kept_in_part(world: World) -> None:
+    token = b"s3cret-token-of-forty-characters-0123456"
+    sent = webhook()._replace(headers=((b"x-gitlab-token", token),))
+    world.jenkins.outcome = BAD._replace(answer=b"x" * (ANSWER_BYTES - 34) + token + b"y" * 99)
+    place = Place(2, "lane", "/github-webhook/", 0.0, 0.0, 0)
+    attempt = world.delivery.attempt(Loaded(sent, place), None)
+    assert len(attempt.outcome.answer) <= ANSWER_BYTES
+    assert token[:8] not in attempt.outcome.answer
