@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from spigot.errors import StoreError
@@ -36,8 +37,7 @@ CHUNK = 2000
 """Places read from the store at a time."""
 
 SLOW = 5.0
-"""Seconds after which an attempt no longer fills one of the `parallel` places: a hanging job must
-not take them all."""
+"""Seconds after which an attempt, one that hangs perhaps, fills no `parallel` place any more."""
 
 SLOW_MOST = 4
 """How many times `parallel` attempts there are at most, slow ones included."""
@@ -81,7 +81,7 @@ class Drain:
         self._on_state = on_state
         self._lock = threading.Lock()
         self._lines = Lines()
-        self._running: dict[int, float] = {}
+        self._running: dict[int, tuple[float, str]] = {}  # position: begun at, path
         self._pool = Pool(self._do, self._take, most=parallel * SLOW_MOST)
         self._valve = ValveRow()
         self._seen = 0
@@ -124,8 +124,7 @@ class Drain:
             patience: Seconds to wait at most.
 
         Returns:
-            Whether all ended. The others stay waiting in the store and are sent again at the next
-            start; Jenkins may so get them twice.
+            Whether all ended. The others wait in the store and are sent again at the next start.
         """
         self._stopping = True
         self._wake.set()
@@ -207,6 +206,8 @@ class Drain:
             self._flows = flows
         if flows:
             self._read_places(self._newest)
+            with self._lock:
+                self._lines.forget_idle_holds()
 
     def _set_valve(self, valve: ValveRow) -> None:
         if valve != self._valve:
@@ -264,13 +265,16 @@ class Drain:
             if self._guard.readiness.state is State.NOT_READY:
                 return None
             alone = self._guard.readiness.state is State.UNKNOWN
-            busy = sum(alone or tick - began < SLOW for began in self._running.values())
+            busy = sum(alone or tick - began < SLOW for began, _ in self._running.values())
             most = 1 if alone else self._parallel
             if busy >= most or len(self._running) >= self._parallel * SLOW_MOST:
                 return None
-            job = self._lines.take(tick)
+            # A path that hangs must leave places to the others.
+            paths = Counter(path for _, path in self._running.values())
+            full = {path for path, number in paths.items() if number >= self._parallel}
+            job = self._lines.take(tick, full)
             if job is not None:
-                self._running[job.position] = tick
+                self._running[job.position] = (tick, job.path)
             return job
 
     def _do(self, job: Job) -> None:
@@ -327,8 +331,7 @@ class Drain:
         self._meters.attempted(attempt)
         if decision.verdict not in (Verdict.DELIVERED, Verdict.HOLD_FLOW) or lifted:
             self._say(loaded, attempt, lifted=lifted)
-            self._wake.set()
-        elif self._stopping or not self._flows or decision.verdict is Verdict.HOLD_FLOW:
+        if lifted or not self._flows or decision.verdict is not Verdict.DELIVERED:
             self._wake.set()
 
     def _say(self, loaded: Loaded, attempt: Attempt, *, lifted: bool) -> None:

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from spigot.webhook import Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from spigot.webhook import Decision
 
 
@@ -76,11 +78,12 @@ class _Line:
 
 
 class _Path:
-    """One endpoint: its lanes whose head may go, its hold, and the position on trial."""
+    """One endpoint: how many lanes it has, those whose head may go, its hold, the one on trial."""
 
-    __slots__ = ("hold", "ready", "trial")
+    __slots__ = ("hold", "lanes", "ready", "trial")
 
     def __init__(self) -> None:
+        self.lanes = 0
         self.ready: deque[str] = deque()
         self.hold: Hold | None = None
         self.trial: int | None = None
@@ -108,18 +111,25 @@ class Lines:
             line.positions.append(position)
             return
         line = self._lanes[lane] = _Line(path)
+        self._path(path).lanes += 1
         line.positions.append(position)
         if due > tick:
             self._sleep(lane, line, due)
         else:
             self._make_ready(lane, line, tick)
 
-    def take(self, tick: float) -> Job | None:
-        """Return the next head that may go, and count it as on its way; None if there is none."""
+    def take(self, tick: float, full: Collection[str] = ()) -> Job | None:
+        """Return the next head that may go, and count it as on its way; None if there is none.
+
+        Args:
+            tick: Now.
+            full: Paths that have enough on their way; they keep their turns.
+        """
         self._wake(tick)
-        if not self._turns:
+        path = next((path for path in self._turns if path not in full), None)
+        if path is None:
             return None
-        path, _ = self._turns.popitem(last=False)
+        del self._turns[path]
         queue = self._path(path)
         lane = queue.ready.popleft()
         line = self._lanes[lane]
@@ -202,6 +212,12 @@ class Lines:
                 queue.hold = queue.hold._replace(until=tick)
                 self._queue_up(path, queue, tick)
 
+    def forget_idle_holds(self) -> None:
+        """Lift the holds of paths for which nothing waits any more."""
+        for path in self.holds:
+            if not self._paths[path].lanes:
+                del self._paths[path]
+
     def asleep(self) -> dict[int, str]:
         """Return the heads that sleep, position to lane."""
         return {
@@ -232,6 +248,7 @@ class Lines:
             self._make_ready(job.lane, line, tick)
         else:
             del self._lanes[job.lane]
+            queue.lanes -= 1
             self._queue_up(job.path, queue, tick)
 
     def _returned(self, job: Job) -> _Path:
@@ -258,7 +275,7 @@ class Lines:
             self._turns.setdefault(path)
         else:
             self._turns.pop(path, None)
-            if not queue.ready and queue.hold is None:
+            if not queue.lanes and queue.hold is None:
                 self._paths.pop(path, None)
 
     def _alarm(self, tick: float, kind: str, key: str) -> None:

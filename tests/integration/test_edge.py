@@ -245,3 +245,37 @@ def test_a_stop_answers_what_is_under_way_and_then_closes(listener: Listener) ->
         ((status, headers, _),) = answers_in(read_all(line))
         stopping.result(PATIENCE)
     assert (status, headers["connection"]) == (200, "close")
+
+
+def test_health_is_bad_while_the_store_fails_and_good_once_it_works(listener: Listener) -> None:
+    ask = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
+    listener.answer = lambda _: StoreError("locked")
+    assert listener.talk(whole(b"{}"))[0][0] == 503
+    assert listener.talk(ask)[0][0] == 503
+    listener.answer = lambda webhook: Receipt(webhook.id, duplicate=False)
+    assert listener.talk(whole(b"{}"))[0][0] == 200
+    assert listener.talk(ask)[0][0] == 200
+
+
+def test_after_an_idle_time_a_request_has_its_whole_time(listener: Listener) -> None:
+    with listener.connect() as line:
+        line.sendall(whole(b"{}"))
+        assert line.recv(65536).startswith(b"HTTP/1.1 200")
+
+        async def age() -> float:
+            (one,) = listener.edge.connections
+            one._since -= 58.0
+            return one._since
+
+        before = listener.on_loop(age())
+        line.sendall(PUSH + JSON + b"Content-Length: 2\r\n\r\n{")
+
+        async def begun() -> float:
+            (one,) = listener.edge.connections
+            while not one._body:
+                await asyncio.sleep(0.01)
+            return one._since
+
+        assert listener.on_loop(begun()) > before + 57.0
+        line.sendall(b"}")
+        assert line.recv(65536).startswith(b"HTTP/1.1 200")

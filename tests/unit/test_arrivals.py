@@ -298,3 +298,14 @@ def test_a_settlement_without_any_reserve_changes_nothing_and_can_be_repeated(
     store.settle(found, made)
     assert len(store.history.show(first.id)[0].tries) == 1
     assert store.panel.counts().dead == 1
+
+
+def test_of_a_duplicate_nothing_is_kept(store: SqliteStore) -> None:
+    put(store, first := webhook(delivery="again", body=random.randbytes(300_000)))
+    for _ in range(3):
+        put(store, first)
+    put_together(store, [first, first, webhook(delivery="new"), first])
+    ((frames,),) = store._reader.read("SELECT count(*) FROM contents")
+    assert frames == 2
+    assert [each.webhook.delivery for each in waiting(store)] == ["again", "new"]
+    assert waiting(store)[0].webhook.body == first.body

@@ -308,6 +308,13 @@ class LinesMachine(RuleBasedStateMachine):
         self.until[path] = self.tick + wait
         self.since_hold.setdefault(path, set())
 
+    @rule()
+    def forget_idle_holds(self) -> None:
+        self.lines.forget_idle_holds()
+        busy = {LANES[lane] for lane, waiting in self.lanes.items() if waiting}
+        for path in set(self.until) - busy:
+            del self.until[path], self.since_hold[path]
+
     @rule(path=st.sampled_from(PATHS))
     def lift(self, path: str) -> None:
         assert self.lines.lift(path, self.tick) == (path in self.until)
@@ -371,3 +378,13 @@ class LinesMachine(RuleBasedStateMachine):
 
 TestAnything = LinesMachine.TestCase
 TestAnything.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)
+
+
+def test_a_path_that_is_full_keeps_its_turn_and_the_others_go(lines: Lines) -> None:
+    fill(lines, "a1", "a2", path="/a")
+    fill(lines, "b1", path="/b", start=3)
+    job = lines.take(0.0, {"/a"})
+    assert job is not None
+    assert job.path == "/b"
+    assert lines.take(0.0, {"/a"}) is None
+    assert [take(lines).position, take(lines).position] == [1, 2]

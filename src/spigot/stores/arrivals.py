@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,11 +12,17 @@ from spigot.stores.database import insert_rows, run_script
 from spigot.webhook import Receipt, Webhook
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterator
 
 _COLUMNS = 16
 """Of the view `arrivals`; see ``arrivals.sql``, where all the rest happens."""
+
+
+_FORGET = (
+    "DELETE FROM contents WHERE serial > (SELECT position FROM totals) - ? AND NOT EXISTS "
+    "(SELECT 1 FROM webhooks w WHERE w.serial >= contents.serial AND w.content = contents.serial)"
+)
+"""Takes out the frames of the last commit that hold duplicates only."""
 
 
 class Arrival(NamedTuple):
@@ -64,6 +72,10 @@ class Arrivals:
         receipts = [Receipt(item.webhook.id, duplicate=False) for item in items]
         for number, first in self._duplicates.items():
             receipts[number] = Receipt(first, duplicate=True)
+        if self._duplicates:
+            # Those that are no duplicates are safe by now, whatever becomes of this.
+            with contextlib.suppress(sqlite3.Error):
+                self._db.execute(_FORGET, (len(items),))
         return receipts
 
     def _note_duplicate(self, number: int, first: str) -> int:

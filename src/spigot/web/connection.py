@@ -24,7 +24,10 @@ LARGE = 256 * 1024
 """Bodies from this size on are read on a thread of their own: the others do not wait for them."""
 
 SEND_SECONDS = 60.0
-"""A request must be complete within this time, and an idle connection is closed after it."""
+"""A request must be complete within this time."""
+
+IDLE_SECONDS = 75.0
+"""An idle connection is closed after it; nginx keeps its own for 60 s, and closes first."""
 
 LINGER_SECONDS = 2.0
 """How long a refused sender may go on sending before its connection is cut."""
@@ -61,8 +64,6 @@ class Connection(asyncio.Protocol):
         self._chunk = 0
         self._current: _Request | None = None
         self.on_message_begin()
-
-    # --- asyncio.Protocol --------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
@@ -102,8 +103,6 @@ class Connection(asyncio.Protocol):
         self._ended = True
         return self._busy
 
-    # --- httptools ---------------------------------------------------------------------------
-
     def on_message_begin(self) -> None:
         """A request starts."""
         self._target = b""
@@ -116,6 +115,8 @@ class Connection(asyncio.Protocol):
 
     def on_url(self, url: bytes) -> None:
         """Part of the target."""
+        if not (self._target or self._busy):
+            self._since = time.monotonic()  # the time to be complete begins with the request
         self._target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -178,8 +179,6 @@ class Connection(asyncio.Protocol):
         else:
             self._next()
 
-    # --- answers -----------------------------------------------------------------------------
-
     def stored(self, result: Receipt | Exception) -> None:
         """Answer the request in hand: its webhook is on disk, or could not be stored."""
         if isinstance(result, Exception):
@@ -200,7 +199,8 @@ class Connection(asyncio.Protocol):
 
     def close_if_late(self, now: float) -> None:
         """Close if nothing happened, or a request was not complete, for too long."""
-        if not self._busy and now - self._since > SEND_SECONDS:
+        patience = SEND_SECONDS if self._target else IDLE_SECONDS
+        if not self._busy and now - self._since > patience:
             if self._target and not self._refused:
                 self._refuse(answers.slow(SEND_SECONDS))
             else:

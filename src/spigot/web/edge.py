@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from spigot.errors import SpigotError
 from spigot.log import Log
+from spigot.web import answers
 from spigot.web.connection import Connection
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class Edge:
         self.held = 0
         self.connections: set[Connection] = set()
         self.stopping = False
+        self._failed = float("-inf")  # when the store failed last, unless it has worked since
         self._answers: deque[tuple[Connection, float, Receipt | Exception]] = deque()
         self._loop = asyncio.get_running_loop()
         self._sweeper = self._loop.call_later(1.0, self._sweep)
@@ -72,7 +74,8 @@ class Edge:
             self.check_room(0)
         except SpigotError:
             return False
-        return self.held < self.memory and not self.stopping
+        works = time.monotonic() - self._failed >= answers.RETRY_SECONDS
+        return works and self.held < self.memory and not self.stopping
 
     def keep(self, connection: Connection, webhook: Webhook, began: float) -> None:
         """Have a webhook stored; the connection hears of it on the loop."""
@@ -105,10 +108,11 @@ class Edge:
         self._sweeper.cancel()
 
     def _give_answers(self) -> None:
-        answers = self._answers
-        while answers:
-            connection, began, result = answers.popleft()
+        while self._answers:
+            connection, began, result = self._answers.popleft()
             self.meters.intake.add(time.perf_counter() - began)
+            failed = isinstance(result, Exception)
+            self._failed = time.monotonic() if failed else float("-inf")
             try:
                 connection.stored(result)
             except Exception as error:  # noqa: BLE001 - the answers behind it must not be stuck
