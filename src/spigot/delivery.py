@@ -86,6 +86,10 @@ class Delivery:
         self._remember(position, outcome, decision)
         return Attempt(at, took, outcome, decision)
 
+    def forget(self, position: int) -> None:
+        """Hear that a webhook waits no longer although no attempt ended it."""
+        self._failed.pop(position, None)
+
     def _is_blamed(self, position: int, outcome: Outcome) -> bool:
         """Tell whether a failure is this webhook's own: others went through since it failed last.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from spigot.errors import StoreError
 from spigot.lines import Hold, Job, Lines
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from spigot.meters import Meters
     from spigot.ports import Clock, Loaded, Queue
     from spigot.webhook import Attempt
+
+Result = TypeVar("Result")
 
 LOOK_EVERY = 0.05
 """Seconds between two looks for what other processes changed: a command's OFF, a replay."""
@@ -225,7 +227,9 @@ class Drain:
                     self._lines.add(
                         place.lane, place.path, place.position, due=tick + wait, tick=tick
                     )
-            self._seen = places[-1].position if len(places) == CHUNK else newest
+            last = places[-1].position if places else 0
+            # What came since `newest` was read is in here too, and need not be read again.
+            self._seen = last if len(places) == CHUNK else max(last, newest)
             self._hand_out()
 
     def _rouse_dropped(self) -> None:
@@ -279,12 +283,13 @@ class Drain:
 
     def _do(self, job: Job) -> None:
         try:
-            loaded = self._load(job.position)
+            loaded = self._insist(lambda: self._store.load(job.position))
             if loaded is None:  # dropped by a person
+                self._delivery.forget(job.position)
                 self._finish(job, None, None)
                 return
             attempt = self._delivery.attempt(loaded, job.hold)
-            self._settle(loaded, attempt)
+            self._insist(lambda: self._store.settle(loaded, attempt))
             self._finish(job, loaded, attempt)
         except Exception as error:  # noqa: BLE001 - a worker must not die silently
             _log.error("An attempt failed inside Spigot; it will be made again", exc=error)
@@ -293,24 +298,16 @@ class Drain:
                 self._running.pop(job.position, None)
             self._wake.set()
 
-    def _load(self, position: int) -> Loaded | None:
+    def _insist(self, work: Callable[[], Result]) -> Result:
+        """Have the store do something, however long it needs; nothing is sent meanwhile."""
         while True:
             try:
-                return self._store.load(position)
+                result = work()
             except StoreError as error:
                 self._halt(error)
-            self._halted = ""
-
-    def _settle(self, loaded: Loaded, attempt: Attempt) -> None:
-        """Record an attempt, however long the store needs; nothing is sent meanwhile."""
-        while True:
-            try:
-                self._store.settle(loaded, attempt)
-            except StoreError as error:
-                self._halt(error)
-                continue
-            self._halted = ""
-            return
+            else:
+                self._halted = ""
+                return result
 
     def _halt(self, error: StoreError) -> None:
         if not self._halted and not self._stopping:
