@@ -27,6 +27,11 @@ class Address(NamedTuple):
         return f"{bracketed(self.host)}:{self.port}"
 
     @property
+    def url(self) -> str:
+        """The URL of what listens there in plain HTTP."""
+        return f"http://{self}"
+
+    @property
     def loopback(self) -> bool:
         """Whether it is of this machine alone; of names, only ``localhost`` counts."""
         try:
@@ -63,9 +68,13 @@ class Target(NamedTuple):
     @property
     def url(self) -> str:
         """The URL to which a path at Jenkins is appended; a usual port is left out."""
+        return f"{self.scheme}://{self.authority}{self.context}"
+
+    @property
+    def authority(self) -> str:
+        """What a ``Host`` header says of it; a usual port is left out."""
         usual = self.port == _PORTS[self.scheme]
-        where = bracketed(self.host) if usual else str(Address(self.host, self.port))
-        return f"{self.scheme}://{where}{self.context}"
+        return bracketed(self.host) if usual else str(Address(self.host, self.port))
 
     @classmethod
     def parse(cls, text: str) -> Target:

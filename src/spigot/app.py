@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
+from spigot.address import Address
 from spigot.decide import Policy
 from spigot.delivery import Delivery
 from spigot.drain import Drain
@@ -23,7 +24,7 @@ from spigot.log import Log
 from spigot.meters import Meters
 from spigot.ports import Clock
 from spigot.report import Reporter
-from spigot.status import status
+from spigot.status import status_of
 from spigot.stores.sqlite import SqliteStore
 from spigot.stores.upkeep import Upkeep
 from spigot.web.admin import admin_app
@@ -33,7 +34,7 @@ from spigot.web.metrics import GatewayCollector
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from spigot.address import Address, Target
+    from spigot.address import Target
     from spigot.settings import Settings
 
 STOP_SECONDS = 8.0
@@ -94,21 +95,18 @@ class Gateway:
         self._edge: Edge | None = None
 
     @property
-    def address(self) -> tuple[str, int]:
-        """Where webhooks are taken in: host and port."""
-        return self._public.getsockname()[:2]  # type: ignore[no-any-return]
+    def address(self) -> Address:
+        """Where webhooks are taken in."""
+        return Address(*self._public.getsockname()[:2])
 
     @property
-    def admin_address(self) -> tuple[str, int]:
-        """Where the admin listener is: host and port."""
-        return self._admin.getsockname()[:2]  # type: ignore[no-any-return]
+    def admin_address(self) -> Address:
+        """Where the admin listener is."""
+        return Address(*self._admin.getsockname()[:2])
 
     def status(self) -> dict[str, Any]:
         """Return the status object."""
-        panel = self.store.panel
-        return status(
-            panel.valve(), panel.counts(), panel.report(), serving=True, now=self.clock.now()
-        )
+        return status_of(self.store.panel, serving=True, now=self.clock.now())
 
     async def run(self, started: Callable[[], None] = lambda: None) -> None:
         """Serve until SIGTERM or SIGINT, then stop in order.
@@ -158,8 +156,8 @@ class Gateway:
         self.drain.start(report.get("holds", []))
         _log.info(
             "Gateway started",
-            listen=_say(self.address),
-            admin=_say(self.admin_address),
+            listen=self.address.url,
+            admin=self.admin_address.url,
             target=settings.target.url,
             data=str(settings.data),
             waiting=self.store.panel.counts().waiting,
@@ -230,8 +228,3 @@ def _listen(address: Address, option: str, variable: str) -> socket.socket:
             f"Cannot listen on {address}: {error.strerror or error}. Is something else running "
             f"there? Choose another with `{option}` ({variable})."
         ) from error
-
-
-def _say(address: tuple[str, int]) -> str:
-    host, port = address
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

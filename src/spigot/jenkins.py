@@ -78,12 +78,10 @@ class Jenkins:
         self._probe_timeout = probe_timeout
         self._proxy = _find_proxy(target, proxy)
         self._tls = _trust(ca_file) if target.scheme == "https" else None
-        usual = {"http": 80, "https": 443}[target.scheme] == target.port
-        name = f"[{target.host}]" if ":" in target.host else target.host
-        self._host = name if usual else f"{name}:{target.port}"
+        self._host = target.authority
         # In absolute form where a proxy forwards plain HTTP (RFC 9112, section 3.2.2).
         through = self._proxy is not None and self._tls is None
-        self._before_path = f"http://{self._host}{target.context}" if through else target.context
+        self._before_path = target.url if through else target.context
         self._clock = clock or Clock()
         self._idle: deque[_Idle] = deque()
         self._lock = threading.Lock()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from spigot.units import format_duration
 
 if TYPE_CHECKING:
+    from spigot.ports import Panel
     from spigot.stores.panel import Counts
     from spigot.valve import ValveRow
 
@@ -18,6 +19,16 @@ def iso(seconds: float | None) -> str | None:
         return None
     text = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
     return text.replace("+00:00", "Z")
+
+
+def webhooks(number: int) -> str:
+    """Return so many webhooks in words: ``1 webhook``, ``12 webhooks``."""
+    return "1 webhook" if number == 1 else f"{number} webhooks"
+
+
+def status_of(panel: Panel, *, serving: bool, now: float) -> dict[str, Any]:
+    """Return the status object as a store's panel shows it; see `status`."""
+    return status(panel.valve(), panel.counts(), panel.report(), serving=serving, now=now)
 
 
 def status(
@@ -64,23 +75,23 @@ def _next(
 ) -> str:
     """Say what happens next."""
     waiting = known["waiting"]
-    webhooks = "1 webhook" if waiting == 1 else f"{waiting} webhooks"
+    kept = webhooks(waiting)
     if not serving:
-        return f"nothing is taken in or delivered until `spigot serve` runs; {webhooks} waiting"
+        return f"nothing is taken in or delivered until `spigot serve` runs; {kept} waiting"
     if not valve.on:
         if valve.until is None:
-            return f"{webhooks} kept until `spigot on`"
+            return f"{kept} kept until `spigot on`"
         left = format_duration(max(1, round(valve.until - now)))
-        return f"{webhooks} kept until `spigot on`, or by itself in {left}"
+        return f"{kept} kept until `spigot on`, or by itself in {left}"
     if halted:
         return f"no attempt is made until the store works again: {halted}"
     if known["jenkins"] == "not ready":
-        return f"{webhooks} kept until Jenkins is ready; it is asked every second"
+        return f"{kept} kept until Jenkins is ready; it is asked every second"
     held = len(known["paths_held"])
     paths = "1 path is" if held == 1 else f"{held} paths are"
     tail = f"; {paths} held and tried again by itself" if held else ""
     if known["jenkins"] == "unknown":
-        return f"{webhooks} delivered one at a time until Jenkins is known to be ready{tail}"
+        return f"{kept} delivered one at a time until Jenkins is known to be ready{tail}"
     if waiting:
-        return f"{webhooks} on the way to Jenkins{tail}"
+        return f"{kept} on the way to Jenkins{tail}"
     return f"webhooks flow straight to Jenkins{tail}"

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from spigot.commands.common import Start, data_option, json_option, opened, print_json, webhooks
+from spigot.commands.common import Start, data_option, json_option, opened, print_json
 from spigot.commands.selecting import selection_of, selection_options
+from spigot.status import webhooks
 from spigot.stores.history import Selection
 from spigot.webhook import State
 

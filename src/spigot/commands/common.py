@@ -51,19 +51,15 @@ class Start(NamedTuple):
 
 
 @contextlib.contextmanager
-def opened(settings: Settings, *, create: bool = False) -> Iterator[SqliteStore]:
-    """Open the store for a command, and close it again.
-
-    Args:
-        settings: Where it is.
-        create: Make it where it is missing; otherwise that is an error.
+def opened(settings: Settings) -> Iterator[SqliteStore]:
+    """Open the store for a command, and close it again; it must be there.
 
     Raises:
-        StoreError: It cannot be used.
+        StoreError: It is not there, or cannot be used.
     """
     from spigot.stores.sqlite import SqliteStore
 
-    store = SqliteStore(settings.data, create=create)
+    store = SqliteStore(settings.data, create=False)
     try:
         yield store
     finally:
@@ -72,21 +68,9 @@ def opened(settings: Settings, *, create: bool = False) -> Iterator[SqliteStore]
 
 def status_of(store: SqliteStore) -> dict[str, Any]:
     """Return the status object as the store shows it now."""
-    from spigot.status import status
+    from spigot import status
 
-    panel = store.panel
-    return status(
-        panel.valve(),
-        panel.counts(),
-        panel.report(),
-        serving=store.lock.held(),
-        now=time.time(),
-    )
-
-
-def webhooks(number: int) -> str:
-    """Return so many webhooks in words: ``1 webhook``, ``12 webhooks``."""
-    return "1 webhook" if number == 1 else f"{number} webhooks"
+    return status.status_of(store.panel, serving=store.lock.held(), now=time.time())
 
 
 def print_json(value: Any) -> None:

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from spigot.commands.common import json_option, print_json, webhooks
+from spigot.commands.common import json_option, print_json
 from spigot.commands.tables import Column, table
 from spigot.errors import SpigotError
+from spigot.status import webhooks
 
 if TYPE_CHECKING:
     from spigot.commands.cast import GatewayProcess, Provider

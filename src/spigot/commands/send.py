@@ -12,10 +12,11 @@ import click
 
 from spigot.address import Address, split_url
 from spigot.commands import post
-from spigot.commands.common import Start, json_option, print_json, webhooks
+from spigot.commands.common import Start, json_option, print_json
 from spigot.commands.tables import Column, table
 from spigot.errors import SpigotError
 from spigot.masking import printable
+from spigot.status import webhooks
 
 if TYPE_CHECKING:
     from spigot.commands.post import Answer, Post

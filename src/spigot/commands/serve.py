@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from spigot.address import bracketed
+from spigot.address import Address
 from spigot.commands.common import Start, data_option, target_option
 from spigot.errors import SpigotError
 
@@ -67,7 +67,7 @@ def serve_command(
         )
         configure(settings.log_level)
         gateway = Gateway(settings)
-        options = {"--data": data, "--url": listen and _url(gateway.address)}
+        options = {"--data": data, "--url": listen and gateway.address.url}
 
         def say() -> None:
             if jenkins is not None:
@@ -111,12 +111,13 @@ def _text(gateway: Gateway) -> str:
     assert target is not None
     host, port = gateway.address
     here = socket.gethostname() if host in {"0.0.0.0", "::"} else host  # noqa: S104 - compared only
+    public = Address(here, port).url
     return f"""\
-Spigot takes webhooks at {_url((here, port))} and delivers them to Jenkins at {target.url}
+Spigot takes webhooks at {public} and delivers them to Jenkins at {target.url}
 
   At the provider, change the host of the webhook's URL and leave its path, as in
-      {_url((here, port))}/github-webhook/
-  Status and metrics   {_url(gateway.admin_address)}/api/status and /metrics
+      {public}/github-webhook/
+  Status and metrics   {gateway.admin_address.url}/api/status and /metrics
   Webhooks are kept    in {gateway.settings.data}
   Ctrl-C stops it; what waits stays on disk.
 """
@@ -138,9 +139,9 @@ def _practice_text(
         return shlex.join([_program(), *words.split(), *given])
 
     phase = f"{jenkins.url}/practice/phase"
-    admin = _url(gateway.admin_address)
+    admin = gateway.admin_address.url
     return f"""\
-Spigot takes webhooks at {_url(gateway.address)}; status is at {admin}/api/status
+Spigot takes webhooks at {gateway.address.url}; status is at {admin}/api/status
 A practice Jenkins is at {jenkins.url}/ (it answers as Jenkins does, and builds nothing)
 
 Try in another terminal:
@@ -163,11 +164,6 @@ def _program() -> str:
     """Return how a person at this prompt can call Spigot."""
     called = sys.argv[0]
     return "spigot" if shutil.which("spigot") or not called.endswith("spigot") else called
-
-
-def _url(address: tuple[str, int]) -> str:
-    host, port = address
-    return f"http://{bracketed(host)}:{port}"
 
 
 def _print(text: str) -> None:

@@ -14,11 +14,11 @@ from spigot.commands.common import (
     opened,
     print_json,
     status_of,
-    webhooks,
 )
 from spigot.commands.when import local, read_length, read_until, reads
 from spigot.errors import SpigotError
 from spigot.masking import printable
+from spigot.status import webhooks
 from spigot.units import format_duration
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ _SPARE = 5.0
 @click.pass_obj
 def on_command(start: Start, *, data: str | None, as_json: bool) -> None:
     """Open the valve: what waits flows to Jenkins, and what comes flows on."""
-    with opened(start.settings(data=data), create=False) as store:
+    with opened(start.settings(data=data)) as store:
         store.panel.set_valve(on=True)
         _say(store, as_json=as_json)
 
@@ -77,7 +77,7 @@ def off_command(
     if length is not None and until is not None:
         raise click.UsageError("Give either --for or --until, not both.")
     settings = start.settings(data=data)
-    with opened(settings, create=False) as store:
+    with opened(settings) as store:
         end = until if length is None else time.time() + length
         version = store.panel.set_valve(on=False, reason=reason.strip(), until=end).version
         patience = settings.read_timeout + _SPARE

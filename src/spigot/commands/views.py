@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from spigot.commands.common import webhooks
 from spigot.commands.tables import Column, table
 from spigot.commands.when import local, local_second, read_time
 from spigot.masking import mask_headers, mask_path, mask_query, mask_text, printable, secrets_of
-from spigot.status import iso
+from spigot.status import iso, webhooks
 from spigot.units import format_duration, format_size
 
 if TYPE_CHECKING:

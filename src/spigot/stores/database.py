@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from spigot.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sized
     from pathlib import Path
 
 APPLICATION_ID = 0x53706967
@@ -287,8 +287,13 @@ def run_script(db: sqlite3.Connection, name: str) -> None:
 @functools.cache
 def insert_rows(into: str, columns: int, rows: int) -> str:
     """Return the statement that inserts so many rows at once; one text for each number of rows."""
-    row = f"({','.join('?' * columns)})"
+    row = f"({marks(range(columns))})"
     return f"INSERT INTO {into} VALUES {','.join([row] * rows)}"
+
+
+def marks(values: Sized) -> str:
+    """Return a question mark for each value, with commas between."""
+    return ",".join("?" * len(values))
 
 
 def _statements(script: str) -> Iterator[str]:

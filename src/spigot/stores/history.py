@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from spigot.stores.content import read, unpack
+from spigot.stores.database import marks
 from spigot.webhook import Headers, State
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterator, Sized
+    from collections.abc import Callable, Iterator
 
     from spigot.ports import Clock
     from spigot.stores.reader import Reader, Row
@@ -109,6 +110,12 @@ _FROM = {
     "AND e.state = 'delivered'",
     State.DROPPED: "ended e CROSS JOIN webhooks w ON w.serial = e.serial AND e.state = 'dropped'",
 }
+_PLACE = (
+    "SELECT position, due_at FROM waiting WHERE position = ?1 AND serial = ?1 UNION ALL "
+    "SELECT position, due_at FROM waiting WHERE serial = ?1 AND serial <> position"
+)
+"""One that was never replayed is found by its position, the others by their index."""
+
 _ORDER = {State.WAITING: "q.position", State.DEAD: "e.at DESC, e.serial", None: "w.serial"}
 
 
@@ -171,11 +178,11 @@ class History:
         """Return the selected rows. Ids have an index; a delivery id means to look everywhere."""
         if selection.names is not None:
             names = selection.names
-            sql = f"SELECT id FROM webhooks WHERE id IN ({_marks(names)})"
+            sql = f"SELECT id FROM webhooks WHERE id IN ({marks(names)})"
             ids = {id_ for (id_,) in self._reader.read(sql, names)}
             deliveries = [name for name in names if name not in ids]
             if deliveries:
-                sql = f"SELECT id FROM webhooks WHERE delivery IN ({_marks(deliveries)})"
+                sql = f"SELECT id FROM webhooks WHERE delivery IN ({marks(deliveries)})"
                 ids.update(id_ for (id_,) in self._reader.read(sql, deliveries))
             if not ids:
                 return []
@@ -220,19 +227,14 @@ class History:
         for serials in steps:
             waiting = dead = 0
             for serial in serials:
-                # One that was never replayed is found by its position; the others by their index.
-                place = db.execute(
-                    "SELECT position FROM waiting WHERE position = ?1 AND serial = ?1 UNION ALL "
-                    "SELECT position FROM waiting WHERE serial = ?1 AND serial <> position",
-                    (serial,),
-                ).fetchone()
+                place = db.execute(_PLACE, (serial,)).fetchone()
                 if place:
                     db.execute(
                         "INSERT INTO ended SELECT serial, 'dropped', ?, 'dropped by a person', 0, "
                         "delivery, NULL FROM waiting WHERE position = ?",
-                        (now, *place),
+                        (now, place[0]),
                     )
-                    db.execute("DELETE FROM waiting WHERE position = ?", place)
+                    db.execute("DELETE FROM waiting WHERE position = ?", place[:1])
                     waiting += 1
                 else:
                     dead += db.execute(
@@ -251,11 +253,7 @@ class History:
             "JOIN contents c ON c.serial = w.content WHERE w.serial = ?",
             (entry.serial,),
         )
-        due = self._reader.read(
-            "SELECT due_at FROM waiting WHERE position = ?1 AND serial = ?1 UNION ALL "
-            "SELECT due_at FROM waiting WHERE serial = ?1 AND serial <> position",
-            (entry.serial,),
-        )
+        place = self._reader.read(_PLACE, (entry.serial,))
         tries = self._reader.read(
             "SELECT number, at, took, happened, status, error, answer, verdict, reason, counted, "
             "maybe_taken FROM attempts WHERE serial = ? ORDER BY number",
@@ -268,13 +266,9 @@ class History:
             query,
             headers,
             body,
-            due[0][0] if due else 0.0,
+            place[0][1] if place else 0.0,
             list(map(Try._make, tries)),
         )
-
-
-def _marks(values: Sized) -> str:
-    return ",".join("?" * len(values))
 
 
 def _query(columns: str, selection: Selection) -> tuple[str, list[object]]:
@@ -299,7 +293,7 @@ def _query(columns: str, selection: Selection) -> tuple[str, list[object]]:
     if selection.until is not None:
         narrow("w.received_at < ?", selection.until)
     if selection.names is not None:
-        narrow(f"w.id IN ({_marks(selection.names)})", *selection.names)
+        narrow(f"w.id IN ({marks(selection.names)})", *selection.names)
     sql = f"SELECT {columns} FROM {_FROM[selection.state]}"
     if conditions:
         sql += " WHERE " + " AND ".join(conditions)

@@ -106,10 +106,8 @@ class SqliteStore:
         found: set[int] = set()
         for start in range(0, len(positions), 500):
             part = positions[start : start + 500]
-            marks = ",".join("?" * len(part))
-            rows = self._reader.read(
-                f"SELECT position FROM waiting WHERE position IN ({marks})", part
-            )
+            sql = f"SELECT position FROM waiting WHERE position IN ({database.marks(part)})"
+            rows = self._reader.read(sql, part)
             found.update(position for (position,) in rows)
         return found
 
