@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
@@ -20,9 +22,10 @@ from spigot.webhook import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from spigot.ports import Loaded, Queue
+    from spigot.stores.writer import Writer
 
 PATIENCE = 20.0
 """Seconds after which an answer is plainly not coming."""
@@ -148,3 +151,22 @@ def end(store: Queue, each: Webhook, verdict: Verdict) -> None:
     """Put a webhook and let it be delivered, or die."""
     put(store, each)
     settle(store, each.id, attempt(verdict, status=200 if verdict is Verdict.DELIVERED else 404))
+
+
+@contextlib.contextmanager
+def busy(writer: Writer) -> Iterator[None]:
+    """Keep a writer busy, so that what is handed over meanwhile gathers until the end."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def block(_: object) -> None:
+        begun.set()
+        go_on.wait(PATIENCE)
+
+    blocked = threading.Thread(target=writer.between, args=(block,))
+    blocked.start()
+    assert begun.wait(PATIENCE)
+    try:
+        yield
+    finally:
+        go_on.set()
+        blocked.join()

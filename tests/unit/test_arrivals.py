@@ -14,7 +14,7 @@ from spigot.stores.history import Selection
 from spigot.stores.sqlite import SqliteStore
 from spigot.stores.writer import BATCH_BYTES
 from spigot.webhook import Receipt, Verdict
-from support.stores import PATIENCE, attempt, end, put, put_all, settle, waiting, webhook
+from support.stores import PATIENCE, attempt, busy, end, put, put_all, settle, waiting, webhook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,15 +39,7 @@ def trace(store: SqliteStore) -> list[str]:
 
 def put_together(store: SqliteStore, webhooks: list[Webhook]) -> list[Receipt | Exception]:
     """Put webhooks so that they reach the writer as one batch."""
-    begun, go_on, told = threading.Event(), threading.Event(), threading.Event()
-
-    def block(_: sqlite3.Connection) -> None:
-        begun.set()
-        go_on.wait(PATIENCE)
-
-    blocked = threading.Thread(target=store.writer.between, args=(block,))
-    blocked.start()
-    assert begun.wait(PATIENCE)
+    told = threading.Event()
     results: dict[int, Receipt | Exception] = {}
 
     def done(index: int, result: Receipt | Exception) -> None:
@@ -55,10 +47,9 @@ def put_together(store: SqliteStore, webhooks: list[Webhook]) -> list[Receipt | 
         if len(results) == len(webhooks):
             told.set()
 
-    for index, each in enumerate(webhooks):
-        store.put(each, lambda result, index=index: done(index, result))  # type: ignore[misc]
-    go_on.set()
-    blocked.join()
+    with busy(store.writer):
+        for index, each in enumerate(webhooks):
+            store.put(each, lambda result, index=index: done(index, result))  # type: ignore[misc]
     assert told.wait(PATIENCE)
     return [results[index] for index in range(len(webhooks))]
 

@@ -11,7 +11,7 @@ import pytest
 from spigot.errors import StoreError
 from spigot.stores import database
 from spigot.stores.writer import BATCH_BYTES, BATCH_ITEMS, Writer
-from support.stores import PATIENCE
+from support.stores import PATIENCE, busy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -65,20 +65,10 @@ class Bench:
 
     def together(self, *items: Any, size: int = 0, vital: bool = False) -> list[Any]:
         """Submit items while the writer is busy, so that they gather; return the results."""
-        begun, go_on = threading.Event(), threading.Event()
-
-        def block(_: sqlite3.Connection) -> None:
-            begun.set()
-            go_on.wait(PATIENCE)
-
-        blocked = threading.Thread(target=self.writer.between, args=(block,))
-        blocked.start()
-        assert begun.wait(PATIENCE)
-        self.commits = 0
-        self.batches.clear()
-        futures = [self.submit(item, size=size, vital=vital) for item in items]
-        go_on.set()
-        blocked.join()
+        with busy(self.writer):
+            self.commits = 0
+            self.batches.clear()
+            futures = [self.submit(item, size=size, vital=vital) for item in items]
         return [future.result(PATIENCE) for future in futures]
 
     def words(self) -> list[str]:
@@ -126,20 +116,11 @@ def test_a_commit_carries_at_most_so_many_items_and_bytes(bench: Bench) -> None:
 
 
 def test_large_items_get_a_commit_of_their_own(bench: Bench) -> None:
-    begun, go_on = threading.Event(), threading.Event()
-
-    def block(_: sqlite3.Connection) -> None:
-        begun.set()
-        go_on.wait(PATIENCE)
-
-    blocked = threading.Thread(target=bench.writer.between, args=(block,))
-    blocked.start()
-    assert begun.wait(PATIENCE)
-    futures = [
-        bench.submit(word, size=BATCH_BYTES * 2 if word.isupper() else 10) for word in "abCdEFgh"
-    ]
-    go_on.set()
-    blocked.join()
+    with busy(bench.writer):
+        futures = [
+            bench.submit(word, size=BATCH_BYTES * 2 if word.isupper() else 10)
+            for word in "abCdEFgh"
+        ]
     for future in futures:
         future.result(PATIENCE)
     assert bench.batches == [["a", "b"], ["C"], ["d"], ["E"], ["F"], ["g", "h"]]
@@ -150,22 +131,12 @@ def test_different_operations_share_a_commit(bench: Bench) -> None:
         (found,) = db.execute("SELECT count(*) FROM words").fetchone()
         return [found + item for item in items]
 
-    begun, go_on = threading.Event(), threading.Event()
-
-    def block(_: sqlite3.Connection) -> None:
-        begun.set()
-        go_on.wait(PATIENCE)
-
-    blocked = threading.Thread(target=bench.writer.between, args=(block,))
-    blocked.start()
-    assert begun.wait(PATIENCE)
-    bench.commits = 0
     counted: Future[Any] = Future()
-    futures = [bench.submit("a")]
-    bench.writer.submit(count, 1000, counted.set_result)
-    futures.append(bench.submit("b"))
-    go_on.set()
-    blocked.join()
+    with busy(bench.writer):
+        bench.commits = 0
+        futures = [bench.submit("a")]
+        bench.writer.submit(count, 1000, counted.set_result)
+        futures.append(bench.submit("b"))
     assert counted.result(PATIENCE) == 1002
     assert [future.result(PATIENCE) for future in futures] == ["a", "b"]
     assert bench.batches == [["a", "b"]]
