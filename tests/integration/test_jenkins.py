@@ -6,7 +6,7 @@ import socket
 import ssl
 import subprocess
 import threading
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,87 +14,26 @@ from spigot.address import Target
 from spigot.jenkins import ANSWER_BYTES, IDLE_SECONDS, Jenkins
 from spigot.webhook import Happened
 from support.stores import HandClock, webhook
+from support.wire import OK, PATIENCE, RawServer, reset, saying
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-PATIENCE = 20.0
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-Play = "Callable[[socket.socket, bytes], None]"
 
+def playing(play: Callable[[socket.socket], object]) -> RawServer:
+    """Return a server that plays this after each request."""
 
-def read_request(line: socket.socket) -> bytes:
-    """Read one request with its body; empty once the other side has closed."""
-    received = b""
-    while b"\r\n\r\n" not in received:
-        part = line.recv(65536)
-        if not part:
-            return received
-        received += part
-    head, _, body = received.partition(b"\r\n\r\n")
-    lengths = [one[15:] for one in head.split(b"\r\n") if one.lower().startswith(b"content-length")]
-    left = int(lengths[0]) - len(body) if lengths else 0
-    while left > 0:
-        part = line.recv(65536)
-        received += part
-        left -= len(part)
-    return received
+    def converse(server: RawServer, line: socket.socket) -> None:
+        while server.read(line):
+            play(line)
 
-
-class Server:
-    """Plays a scripted answer to each request and remembers the requests' bytes."""
-
-    def __init__(self, answer: bytes = OK, play: Play | None = None) -> None:  # type: ignore[valid-type]
-        self.requests: list[bytes] = []
-        self.connections = 0
-        self.lines: list[socket.socket] = []
-        self.tls: ssl.SSLContext | None = None
-        self._answer = answer
-        self._play = play
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listening.getsockname()[1]
-        self._thread = threading.Thread(target=self._accept, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._listening.shutdown(socket.SHUT_RDWR)
-        self._listening.close()
-        for line in self.lines:
-            line.close()
-        self._thread.join(PATIENCE)
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                line, _ = self._listening.accept()
-            except OSError:
-                return
-            self.connections += 1
-            self.lines.append(line)
-            threading.Thread(target=self._serve, args=(line,), daemon=True).start()
-
-    def _serve(self, line: socket.socket) -> None:
-        try:
-            if self.tls:
-                line = self.tls.wrap_socket(line, server_side=True)
-                self.lines.append(line)
-            while request := read_request(line):
-                self.requests.append(request)
-                if self._play:
-                    self._play(line, request)  # type: ignore[misc]
-                else:
-                    line.sendall(self._answer)
-        except OSError:
-            return
+    return RawServer(converse)
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    with Server() as server:
+def server() -> Iterator[RawServer]:
+    with RawServer() as server:
         yield server
 
 
@@ -114,27 +53,22 @@ def way(target: Target, **options: object) -> Jenkins:
     return MADE[-1]
 
 
-def way_to(server: Server, context: str = "", **options: object) -> Jenkins:
+def way_to(server: RawServer, context: str = "", **options: object) -> Jenkins:
     return way(Target("http", "127.0.0.1", server.port, context), **options)
 
 
-def reset(line: socket.socket, _: bytes) -> None:
-    line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
-    line.close()
-
-
-def close(line: socket.socket, _: bytes) -> None:
+def close(line: socket.socket) -> None:
     line.shutdown(socket.SHUT_RDWR)
 
 
-def silence(_: socket.socket, __: bytes) -> None:
+def silence(_: socket.socket) -> None:
     return
 
 
 # --- on the wire ---------------------------------------------------------------------------------
 
 
-def test_a_webhook_is_sent_to_the_byte_and_nothing_is_added(server: Server) -> None:
+def test_a_webhook_is_sent_to_the_byte_and_nothing_is_added(server: RawServer) -> None:
     sent = webhook(body=b'{"a": 1}')._replace(
         path="/project/a%2fb/c%20d",
         query="q=%2F+%e9&empty=",
@@ -161,7 +95,7 @@ def test_a_webhook_is_sent_to_the_byte_and_nothing_is_added(server: Server) -> N
     ]
 
 
-def test_what_concerns_one_connection_only_is_not_handed_on(server: Server) -> None:
+def test_what_concerns_one_connection_only_is_not_handed_on(server: RawServer) -> None:
     sent = webhook(body=b"{}")._replace(
         headers=(
             (b"connection", b"keep-alive, X-Private"),
@@ -180,7 +114,7 @@ def test_what_concerns_one_connection_only_is_not_handed_on(server: Server) -> N
     assert server.requests[0].endswith(b"Content-Length: 2\r\n\r\n{}")
 
 
-def test_a_get_without_a_body_has_no_length(server: Server) -> None:
+def test_a_get_without_a_body_has_no_length(server: RawServer) -> None:
     way_to(server).send(webhook(body=b"")._replace(method="GET", headers=()))
     assert b"Content-Length" not in server.requests[0]
 
@@ -188,7 +122,7 @@ def test_a_get_without_a_body_has_no_length(server: Server) -> None:
 # --- connections ---------------------------------------------------------------------------------
 
 
-def test_a_connection_is_used_again_until_it_has_been_idle_for_too_long(server: Server) -> None:
+def test_a_connection_is_used_again_until_it_has_been_idle_for_too_long(server: RawServer) -> None:
     clock = HandClock()
     jenkins = way_to(server, clock=clock)
     for _ in range(3):
@@ -200,13 +134,13 @@ def test_a_connection_is_used_again_until_it_has_been_idle_for_too_long(server: 
 
 
 def test_a_connection_that_the_server_has_closed_is_not_used() -> None:
-    def answer_and_close(line: socket.socket, _: bytes) -> None:
+    def answer_and_close(line: socket.socket) -> None:
         line.sendall(OK)
         line.shutdown(socket.SHUT_RDWR)
         closed.set()
 
     closed = threading.Event()
-    with Server(play=answer_and_close) as server:
+    with playing(answer_and_close) as server:
         jenkins = way_to(server)
         for _ in range(3):
             assert jenkins.send(webhook()).happened is Happened.ANSWERED
@@ -233,14 +167,16 @@ def test_nobody_there_is_no_connection() -> None:
     ("play", "error"),
     [(reset, "connection reset"), (close, "closed without an answer"), (silence, "timed out")],
 )
-def test_what_breaks_once_something_was_sent_may_have_been_taken(play: Play, error: str) -> None:  # type: ignore[valid-type]
-    with Server(play=play) as server:
+def test_what_breaks_once_something_was_sent_may_have_been_taken(
+    play: Callable[[socket.socket], object], error: str
+) -> None:
+    with playing(play) as server:
         outcome = way_to(server, read_timeout=0.3).send(webhook())
         assert (outcome.happened, outcome.error) == (Happened.BROKEN, error)
 
 
 def test_what_is_no_http_is_broken() -> None:
-    with Server(b"SSH-2.0-something\r\n\r\n") as server:
+    with saying(b"SSH-2.0-something\r\n\r\n") as server:
         outcome = way_to(server).send(webhook())
     assert outcome.happened is Happened.BROKEN
     assert outcome.error.startswith("no readable HTTP")
@@ -249,12 +185,12 @@ def test_what_is_no_http_is_broken() -> None:
 def test_an_answer_that_dribbles_ends_in_time() -> None:
     stop = threading.Event()
 
-    def dribble(line: socket.socket, _: bytes) -> None:
+    def dribble(line: socket.socket) -> None:
         line.sendall(b"HTTP/1.1 200 OK\r\nX-Long: ")
         while not stop.wait(0.05):
             line.sendall(b"x")
 
-    with Server(play=dribble) as server:
+    with playing(dribble) as server:
         outcome = way_to(server, read_timeout=0.4).send(webhook())
         stop.set()
     assert (outcome.happened, outcome.error) == (Happened.BROKEN, "timed out")
@@ -262,7 +198,7 @@ def test_an_answer_that_dribbles_ends_in_time() -> None:
 
 def test_of_a_huge_answer_the_first_kilobyte_is_kept_and_the_connection_is_not() -> None:
     huge = b"HTTP/1.1 500 Server Error\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 1_000_000
-    with Server(huge) as server:
+    with playing(lambda line: line.sendall(huge)) as server:
         jenkins = way_to(server)
         for _ in range(2):
             outcome = jenkins.send(webhook())
@@ -271,7 +207,7 @@ def test_of_a_huge_answer_the_first_kilobyte_is_kept_and_the_connection_is_not()
 
 
 def test_a_redirect_is_not_followed_but_told() -> None:
-    with Server(
+    with saying(
         b"HTTP/1.1 302 Found\r\nLocation: /github-webhook/\r\nRetry-After: 7\r\n"
         b"Content-Type: Text/HTML; charset=utf-8\r\nContent-Length: 0\r\n\r\n"
     ) as server:
@@ -299,7 +235,7 @@ def test_an_answer_that_comes_before_the_body_was_read_counts() -> None:
     assert outcome.status == 413
 
 
-def test_a_question_brings_status_headers_and_body(server: Server) -> None:
+def test_a_question_brings_status_headers_and_body(server: RawServer) -> None:
     asked = way_to(server, "/jenkins").ask("GET", "/whoAmI/api/json?x", {"User-Agent": "spigot"})
     assert (asked.status, asked.headers["content-length"], asked.body) == (200, "2", b"ok")
     assert server.requests[0].startswith(b"GET /jenkins/whoAmI/api/json?x HTTP/1.1\r\n")
@@ -309,7 +245,7 @@ def test_a_question_brings_status_headers_and_body(server: Server) -> None:
 
 
 def test_a_proxy_gets_the_absolute_form_and_its_credentials(
-    server: Server, monkeypatch: pytest.MonkeyPatch
+    server: RawServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = Target("http", "jenkins.invalid", 80, "/jenkins")
     proxy = f"http://user:p%40ss@127.0.0.1:{server.port}"
@@ -334,9 +270,9 @@ def test_tls_is_checked_against_the_given_authorities(tmp_path: Path) -> None:
         ],
         check=True, capture_output=True, timeout=PATIENCE,
     )  # fmt: skip
-    with Server() as server:
-        server.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        server.tls.load_cert_chain(certificate, key)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate, key)
+    with RawServer(tls=tls) as server:
         target = Target("https", "127.0.0.1", server.port, "")
         assert way(target, ca_file=certificate).send(webhook()).status == 200
         stranger = way(target).send(webhook())
