@@ -6,12 +6,13 @@ import asyncio
 import socket
 import struct
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 import httptools
 
 from spigot.practice.http import Answer, Headers, Request, read, wire
-from spigot.practice.pages import Phase
+from spigot.practice.pages import AT_WORK, Phase
 
 if TYPE_CHECKING:
     from spigot.practice.faults import Fault
@@ -141,9 +142,19 @@ class Connection(asyncio.Protocol):
         job.fault = fault = site.faults.meet(request.path)
         delay = (site.delay if job.entry.hook else 0.0) + (fault.delay if fault else 0.0)
         if delay > 0:
-            self._loop.call_later(delay, self._answer, job)
+            self._loop.call_later(delay, self._work, job)
         else:
+            self._work(job)
+
+    def _work(self, job: Job) -> None:
+        """Answer once Jenkins is done with it: later under strain, else at once."""
+        assert job.entry is not None
+        reaches = job.entry.hook and not (job.fault is not None and job.fault.intercepts)
+        load = self._site.load if reaches and self._site.phase in AT_WORK else None
+        if load is None or self._over:
             self._answer(job)
+        else:
+            load.begin(partial(self._answer, job))
 
     def _answer(self, job: Job) -> None:
         fault = job.fault

@@ -35,6 +35,11 @@ class Fault:
     html: bool = False
 
     @property
+    def intercepts(self) -> bool:
+        """Whether a request that meets it never gets to Jenkins."""
+        return self.reset or self.hang or self.status is not None
+
+    @property
     def answer(self) -> Answer | None:
         """The answer it gives itself, None where the usual one stands."""
         if self.status is None:

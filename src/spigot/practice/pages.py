@@ -7,6 +7,7 @@ answer at their paths (`spigot.practice.plugins`), its pages everywhere else.
 from __future__ import annotations
 
 import json
+import re
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -53,6 +54,10 @@ class Phase(StrEnum):
     """Only POSTs to hook paths reach Jenkins; all else is sent to the sign-on."""
 
 
+AT_WORK = frozenset({Phase.READY, Phase.QUIET_DOWN, Phase.CLEANING_UP, Phase.SINGLE_SIGN_ON})
+"""The phases in which webhooks get to Jenkins and its plugins."""
+
+
 class State(NamedTuple):
     """What an answer depends on besides the request.
 
@@ -60,11 +65,13 @@ class State(NamedTuple):
         phase: The phase in force.
         session: The ``X-Jenkins-Session`` of this boot.
         plugins: The plugins and their configuration.
+        queued: How many builds wait in the queue.
     """
 
     phase: Phase
     session: str
     plugins: Plugins
+    queued: int = 0
 
 
 class Result(NamedTuple):
@@ -162,21 +169,29 @@ def _page(state: State, request: Request) -> Answer:
         return _with_slash(request)
     if request.path == "/health/":
         return HEALTHY
-    if request.path == "/api/json":
+    if request.path in {"/api/json", "/queue/api/json"}:
         return _advertised(state, _api(state, request))
     return _advertised(state, PAGES.get(request.path, NOT_FOUND))
 
 
 def _api(state: State, request: Request) -> Answer:
-    """``/api/json``: for whoever may read; who may not still learns that this is Jenkins."""
+    """The API: for whoever may read; who may not still learns that this is Jenkins."""
     credential = request.fields.get(b"authorization")
     if credential is None:
         return NO_LOGIN
     if credential != CREDENTIAL:
         return _html(401, "Error 401 Unauthorized")
+    if request.path == "/queue/api/json":
+        return _json({"items": [{"id": number} for number in range(_cut(state.queued, request))]})
     quieting = state.phase is Phase.QUIET_DOWN
     value = {"_class": "hudson.model.Hudson", "quietingDown": quieting, "quietDownReason": None}
     return _json(value)
+
+
+def _cut(queued: int, request: Request) -> int:
+    """Cut a list as a range in ``tree`` asks (``{0,N}``, hudson.model.Api)."""
+    asked = re.search(r"\{0,(\d+)\}", request.parameter("tree") or "")
+    return min(queued, int(asked[1])) if asked else queued
 
 
 def _advertised(state: State, answer: Answer) -> Answer:

@@ -13,7 +13,7 @@ from spigot.errors import SpigotError
 from spigot.practice.connection import Connection
 from spigot.practice.pages import Phase
 from spigot.practice.plugins import KNOWN, Plugins
-from spigot.practice.site import Site, new_session
+from spigot.practice.site import Site
 from spigot.practice.visits import Counts, Visit, Visits
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from spigot.practice.faults import Fault
     from spigot.practice.http import Answer, Request
+    from spigot.practice.strain import Strain
 
 _T = TypeVar("_T")
 _PATIENCE = 10.0
@@ -45,6 +46,7 @@ class PracticeJenkins:
         plugins: The plugins installed, all that are known by default.
         keep: How many visits to keep, the newest; None for all, 0 for counting only.
         delay: Seconds before every answer to a webhook; can be set later too.
+        strain: How well it bears webhooks; None for any number; can be set later too.
         event_delay: Seconds until branch sources act on an event; None for each plugin's own, 5 s
             or GitLab's 30 s.
         phase: The phase it starts in.
@@ -68,6 +70,7 @@ class PracticeJenkins:
         plugins: Collection[str] = KNOWN,
         keep: int | None = None,
         delay: float = 0.0,
+        strain: Strain | None = None,
         event_delay: float | None = None,
         phase: Phase = Phase.READY,
         clock: Callable[[], float] = time.time,
@@ -84,6 +87,7 @@ class PracticeJenkins:
         have = Plugins(frozenset(plugins), tuple(github_secrets), tuple(gwt_tokens), jobs)
         self._site = Site(context_path, have, Visits(keep, clock), phase)
         self._site.delay = delay
+        self._site.put_under(strain)
         self._site.event_delay = event_delay
         self._site.control = control
         self._site.on_taken = on_taken
@@ -160,7 +164,8 @@ class PracticeJenkins:
         """The phase in force. Setting it returns once the new one is.
 
         DOWN closes the port and resets open connections. DOWN and CLEANING_UP end the life of what
-        was taken and not yet acted on. No phase changes the session: that is `boot`.
+        was taken and not yet acted on. No phase changes the session: that is `boot`. After a break
+        under strain, a phase that was set meanwhile stays.
         """
         return self._site.phase
 
@@ -211,6 +216,41 @@ class PracticeJenkins:
         self._site.delay = seconds
 
     @property
+    def queued(self) -> int:
+        """How many builds wait in Jenkins' queue, as ``/queue/api/json`` lists them."""
+        return self._site.queued
+
+    @queued.setter
+    def queued(self, builds: int) -> None:
+        self._site.queued = builds
+
+    @property
+    def strain(self) -> Strain | None:
+        """How well it bears webhooks.
+
+        A new strain begins with nothing in progress, and with `breaks` and `most_in_progress` at
+        zero; what is in progress ends as it would have under the old one.
+        """
+        load = self._site.load
+        return None if load is None else load.strain
+
+    @strain.setter
+    def strain(self, strain: Strain | None) -> None:
+        self._site.put_under(strain)
+
+    @property
+    def breaks(self) -> int:
+        """How often it broke under the strain in force; 0 without one."""
+        load = self._site.load
+        return 0 if load is None else load.breaks
+
+    @property
+    def most_in_progress(self) -> int:
+        """The most webhooks in progress at once under the strain in force; 0 without one."""
+        load = self._site.load
+        return 0 if load is None else load.most
+
+    @property
     def visits(self) -> list[Visit]:
         """Every kept visit, in the order of arrival."""
         return self._site.visits.all
@@ -245,7 +285,7 @@ class PracticeJenkins:
         return self._site.visits.wait_for(n_taken, timeout)
 
     def clear(self) -> None:
-        """Drop all visits and count from zero; phase, session and faults stay."""
+        """Drop all visits and count from zero; phase, session, faults and strain stay."""
         self._site.visits.clear()
 
     def _bind(self) -> socket.socket:
@@ -265,6 +305,7 @@ class PracticeJenkins:
         return asyncio.run_coroutine_threadsafe(change, self._loop).result(_PATIENCE)
 
     async def _enter(self, phase: Phase) -> None:
+        self._site.stay()
         if phase in {Phase.DOWN, Phase.CLEANING_UP}:
             self._site.visits.end_boot()
         sock = self._bind() if phase is not Phase.DOWN and self._server is None else None
@@ -277,10 +318,12 @@ class PracticeJenkins:
             )
 
     async def _boot(self) -> None:
-        self._site.visits.end_boot()
-        self._site.session = new_session()
+        self._site.boot()
 
     async def _close(self) -> None:
+        self._site.stay()
+        if self._site.load is not None:
+            self._site.load.drop()
         if self._server is not None:
             self._server.close()
             self._server = None
