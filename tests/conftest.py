@@ -1,4 +1,4 @@
-"""Fixtures of the tests that run a whole gateway."""
+"""Fixtures of the tests that run a whole gateway, and the table of Jenkins' phases."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 
 from spigot.practice import PracticeJenkins
 from support.gateway import GatewayProcess
+from support.phases import Row, table
 from support.provider import SECRET
 
 if TYPE_CHECKING:
@@ -27,3 +28,20 @@ def gateway(tmp_path: Path, jenkins: PracticeJenkins) -> Iterator[GatewayProcess
     """A gateway in front of it, started."""
     with GatewayProcess(tmp_path, jenkins.url) as gateway:
         yield gateway
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what came of each phase of Jenkins' life; see ``test_life_cycle.py``."""
+    found = sorted(
+        value
+        for report in (
+            *terminalreporter.getreports("passed"),
+            *terminalreporter.getreports("failed"),
+        )
+        for name, value in report.user_properties
+        if name == "life cycle"
+    )
+    if found:
+        terminalreporter.section("a steady stream of webhooks in each phase of Jenkins' life")
+        for line in table([Row(*values) for _, *values in found]):
+            terminalreporter.line(line)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import random
 import signal
@@ -16,14 +17,16 @@ from spigot.decide import Policy
 from spigot.delivery import Delivery
 from spigot.drain import Drain
 from spigot.errors import SettingsError, SpigotError
-from spigot.guard import Guard
+from spigot.guard import Guard, Probe
 from spigot.hooks import Hook, Hooks
 from spigot.intake import Intake
 from spigot.jenkins import Jenkins
 from spigot.log import Log
 from spigot.meters import Meters
+from spigot.pace import Pace
 from spigot.ports import Clock
 from spigot.report import Reporter
+from spigot.sight import Expected
 from spigot.status import status_of
 from spigot.stores.sqlite import SqliteStore
 from spigot.stores.upkeep import Upkeep
@@ -70,8 +73,9 @@ class Gateway:
         self._admin = _listen(settings.admin, "admin", "SPIGOT_ADMIN")
         self.store = SqliteStore(settings.data, min_free=settings.min_free, clock=self.clock)
         self.store.lock.take()
+        report = self.store.panel.report()
         self.guard = Guard(
-            self._jenkins, self.clock, probe=settings.probe, probe_every=settings.probe_every,
+            self._jenkins, self.clock, probe=probe_of(settings), memory=report,
             changed=lambda: self.drain.wake(),
         )  # fmt: skip
         policy = Policy(settings.retry_delays, settings.settle_after)
@@ -80,8 +84,10 @@ class Gateway:
             Delivery(self._jenkins, self.guard, policy, self.clock, random.random),
             self.guard,
             self.clock,
-            parallel=settings.parallel,
+            pace=Pace(settings.parallel, settings.rate),
             meters=self.meters,
+            recall=settings.recall,
+            gap=settings.repository_gap,
             on_state=lambda: self._reporter.report(),
         )
         self._reporter = Reporter(self.store.panel, self.drain, self.guard, self.clock)
@@ -216,6 +222,19 @@ def jenkins_of(settings: Settings, target: Target) -> Jenkins:
         probe_timeout=settings.probe_timeout,
         ca_file=settings.ca_file,
         proxy=settings.proxy,
+    )
+
+
+def probe_of(settings: Settings) -> Probe:
+    """Return how the settings ask Jenkins whether it is ready."""
+    token = settings.api_token
+    login = f"Basic {base64.b64encode(token.encode()).decode()}" if token else ""
+    return Probe(
+        settings.probe,
+        Expected(settings.probe_status, settings.probe_header),
+        settings.probe_every,
+        login,
+        settings.queue_most,
     )
 
 

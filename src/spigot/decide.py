@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from spigot.readiness import State
+from spigot.sight import State
 from spigot.webhook import Decision, Happened, Outcome, Verdict
 
 MISROUTED_RETRY = 300.0
@@ -37,6 +37,7 @@ class Circumstances(NamedTuple):
         held_times: How many trials of its path have failed in a row before.
         held_for: Seconds for which the hold of its path has kept it; 0 if there is none.
         probed: Whether a ready Jenkins is the probe's own word, and not concluded from deliveries.
+        loaded: Whether the plugin at its path is known to be loaded.
         chance: A random number from 0 to 1, for the jitter.
     """
 
@@ -46,6 +47,7 @@ class Circumstances(NamedTuple):
     held_times: int = 0
     held_for: float = 0.0
     probed: bool = True
+    loaded: bool = False
     chance: float = 0.5
 
 
@@ -91,7 +93,8 @@ def decide(outcome: Outcome, path: str, known: Circumstances, policy: Policy) ->
         return Decision(Verdict.HOLD_FLOW, _said(outcome), maybe_taken=maybe_taken)
     if _is_misrouted(outcome, known):
         return _misrouted(outcome, known, policy)
-    if asks_probe(outcome) and not _has_settled(known, policy):
+    own_fault = known.loaded and shakes(outcome)
+    if asks_probe(outcome) and not _has_settled(known, policy) and not own_fault:
         return _may_be_loading(outcome, known, policy)._replace(maybe_taken=maybe_taken)
     if outcome.status == 429 or _wait_asked(outcome, known) is not None:
         return _asked_to_wait(outcome, known, policy)._replace(maybe_taken=maybe_taken)

@@ -5,21 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spigot.decide import Circumstances, Policy, asks_probe, decide, shakes
+from spigot.hooks import Presence, question_of
 from spigot.log import Log
 from spigot.masking import mask_text, secrets_of
-from spigot.readiness import State
+from spigot.sight import State
 from spigot.webhook import Attempt, Happened, Outcome, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from spigot.guard import Guard
-    from spigot.lines import Hold
+    from spigot.lane import Hold
     from spigot.ports import Clock, Loaded, Sender
     from spigot.webhook import Decision, Webhook
 
 ANSWER_BYTES = 1024
 """What is kept of an answer."""
+
+ONCE_MORE = "once more: Jenkins had restarted and may have forgotten it"
+"""How the history marks a webhook that was recalled."""
 
 _log = Log(__name__)
 
@@ -77,12 +81,15 @@ class Delivery:
                 held_times=hold.times if hold else 0,
                 held_for=self._held_for(loaded.webhook, hold),
                 probed=not known.proven,
+                loaded=self._is_loaded(loaded.webhook.path, outcome, ready_for),
                 chance=self._chance(),
             ),
             self._policy,
         )
         if 200 <= outcome.status < 300 and decision.verdict is Verdict.DELIVERED:
             self._guard.taken()
+        if loaded.place.recalled and decision.verdict is Verdict.DELIVERED:
+            decision = decision._replace(reason=f"{decision.reason}, {ONCE_MORE}")
         self._remember(position, outcome, decision)
         return Attempt(at, took, outcome, decision)
 
@@ -95,8 +102,23 @@ class Delivery:
 
         It matters where no probe can judge: there, one bad answer alone says nothing.
         """
+        known = self._guard.readiness
+        if known.state is State.READY and not known.proven:
+            return False
         failed = self._failed.get(position)
         return failed is not None and shakes(outcome) and self._guard.taken_tick > failed
+
+    def _is_loaded(self, path: str, outcome: Outcome, ready_for: float | None) -> bool:
+        """Ask, where it matters, whether the plugin at a path is loaded already."""
+        if ready_for is None or ready_for >= self._policy.settle_after or not shakes(outcome):
+            return False
+        question = question_of(path)
+        if question is None:
+            return False
+        headers = {"User-Agent": "spigot"} | dict(question.headers)
+        asked = self._sender.ask(question.method, question.path, headers)
+        kind = asked.headers.get("content-type", "").partition(";")[0].strip().lower()
+        return question.understand(asked.status, kind) is Presence.LOADED
 
     def _remember(self, position: int, outcome: Outcome, decision: Decision) -> None:
         if decision.verdict in (Verdict.DELIVERED, Verdict.DEAD):

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from spigot.errors import StoreError
-from spigot.lines import Hold, Job, Lines
+from spigot.dispatch import Dispatch
+from spigot.hooks import repeat_is_harmless
 from spigot.log import Log
 from spigot.masking import mask_path
 from spigot.pool import Pool
-from spigot.readiness import State
+from spigot.sight import State
+from spigot.steady import RETRY_SECONDS, Steady
 from spigot.valve import ValveRow, effective
 from spigot.webhook import Verdict
 
@@ -26,11 +26,13 @@ if TYPE_CHECKING:
 
     from spigot.delivery import Delivery
     from spigot.guard import Guard
+    from spigot.lane import Hold
+    from spigot.lines import Job
     from spigot.meters import Meters
+    from spigot.pace import Pace
     from spigot.ports import Clock, Loaded, Queue
+    from spigot.readiness import Readiness, Restart
     from spigot.webhook import Attempt
-
-Result = TypeVar("Result")
 
 LOOK_EVERY = 0.05
 """Seconds between two looks for what other processes changed: a command's OFF, a replay."""
@@ -38,14 +40,8 @@ LOOK_EVERY = 0.05
 CHUNK = 2000
 """Places read from the store at a time."""
 
-SLOW = 5.0
-"""Seconds after which an attempt, one that hangs perhaps, fills no `parallel` place any more."""
-
-SLOW_MOST = 4
-"""How many times `parallel` attempts there are at most, slow ones included."""
-
-SETTLE_RETRY = 1.0
-"""Seconds between two tries to record an attempt that the store could not take."""
+FAULT_SECONDS = 60.0
+"""Seconds until a webhook is tried again on which something failed inside Spigot."""
 
 _log = Log(__name__)
 
@@ -58,8 +54,11 @@ class Drain:
         delivery: Makes attempts.
         guard: Knows whether Jenkins is ready.
         clock: Tells the time.
-        parallel: How many attempts run at once.
+        pace: Says how many attempts run at once, and when the next may go.
         meters: Counts what happens.
+        recall: What Jenkins took in so many seconds before it went away for a restart, it may have
+            forgotten: it is delivered once more. 0 for nothing.
+        gap: Seconds at least between two webhooks of one repository.
         on_state: Hears of a changed flow, hold or rest, on the drain's own thread.
     """
 
@@ -70,29 +69,29 @@ class Drain:
         guard: Guard,
         clock: Clock,
         *,
-        parallel: int,
+        pace: Pace,
         meters: Meters,
+        recall: float = 0.0,
+        gap: float = 0.0,
         on_state: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
         self._delivery = delivery
         self._guard = guard
         self._clock = clock
-        self._parallel = parallel
+        self._steady = Steady(store)
         self._meters = meters
+        self._recall_within = recall
         self._on_state = on_state
-        self._lock = threading.Lock()
-        self._lines = Lines()
-        self._running: dict[int, tuple[float, str]] = {}  # position: begun at, path
-        self._pool = Pool(self._do, self._take, most=parallel * SLOW_MOST)
+        self._dispatch = Dispatch(clock, pace, gap=gap)
+        self._pool = Pool(self._do, self._take, most=self._dispatch.most)
         self._valve = ValveRow()
         self._seen = 0
         self._newest = 0
+        self._backlog = 0  # up to this position webhooks came while none flowed
         self._edits = -1
         self._stale = True
         self._ready_since: float | None = None
-        self._halted = ""
-        self._flows = False
         self._stopping = False
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name="spigot-drain", daemon=True)
@@ -104,10 +103,7 @@ class Drain:
             holds: Paths held before a restart: path, why, since when (UNIX seconds), trials. Each
                 may try at once.
         """
-        now, tick = self._clock.now(), self._clock.monotonic()
-        for path, why, since, times in holds:
-            ago = max(0.0, now - since)
-            self._lines.hold(path, Hold(why, since, tick - ago, times, tick), tick)
+        self._dispatch.restore(holds)
         self._thread.start()
 
     def wake(self) -> None:
@@ -116,7 +112,7 @@ class Drain:
 
     def arrived(self) -> None:
         """Hear that a webhook was stored; while none may flow, the next look is soon enough."""
-        if self._flows:
+        if self.flowing:
             self._wake.set()
 
     def stop(self, patience: float) -> bool:
@@ -128,7 +124,7 @@ class Drain:
         Returns:
             Whether all ended. The others wait in the store and are sent again at the next start.
         """
-        self._stopping = True
+        self._stopping = self._steady.stopping = True
         self._wake.set()
         end = time.monotonic() + patience
         self._thread.join(patience)
@@ -140,30 +136,33 @@ class Drain:
     @property
     def running(self) -> int:
         """How many attempts run now."""
-        return len(self._running)
+        return self._dispatch.running
 
     @property
     def flowing(self) -> bool:
         """Whether webhooks may flow: valve ON, Jenkins not known to be unready, store working."""
-        return self._flows
+        return self._dispatch.flows
 
     @property
     def halted(self) -> str:
         """Why no attempt is made although all else is well; empty if none is the matter."""
-        return self._halted
+        return self._steady.halted
+
+    @property
+    def slow(self) -> str:
+        """Why webhooks go slowly on purpose; empty if they do not."""
+        return "Jenkins' build queue is long" if self._guard.queue_is_long else ""
 
     @property
     def resting(self) -> int | None:
         """The version of the valve for which all rests: OFF, and not one attempt runs."""
         valve = effective(self._valve, self._clock.now())
-        with self._lock:  # whoever has seen the flow running is in `_running` by now
-            return None if valve.on or self._flows or self._running else valve.version
+        return valve.version if not valve.on and self._dispatch.rests else None
 
     @property
     def holds(self) -> dict[str, Hold]:
         """The paths that are held, and why."""
-        with self._lock:
-            return self._lines.holds
+        return self._dispatch.holds
 
     # --- the watching thread -----------------------------------------------------------------
 
@@ -175,8 +174,8 @@ class Drain:
                 self._on_state()
             except Exception as error:  # noqa: BLE001 - whoever obeys the valve must not end
                 _log.error("The drain could not look or hand out work; trying again", exc=error)
-                time.sleep(SETTLE_RETRY)
-            self._wake.wait(self._pause())
+                time.sleep(RETRY_SECONDS)
+            self._wake.wait(self._dispatch.pause(LOOK_EVERY))
             self._wake.clear()
 
     def _look(self) -> None:
@@ -192,24 +191,45 @@ class Drain:
                 self._edits = signs.edits
             self._stale = False
         known = self._guard.readiness
-        ready = known.state is State.READY
-        if ready and known.since_tick != self._ready_since:  # it is back, or has restarted
-            self._ready_since = known.since_tick
-            with self._lock:
-                self._lines.try_held(self._clock.monotonic())
+        self._look_at_jenkins(known)
         flows = (
             effective(self._valve, self._clock.now()).on
             and known.state is not State.NOT_READY
-            and not self._halted
+            and not self.halted
         )
-        if flows and not self._flows and not ready:
-            self._guard.look()
-        with self._lock:
-            self._flows = flows
+        if flows and not self.flowing:
+            self._backlog = self._newest
+            if known.state is not State.READY:
+                self._guard.look()
+        self._guard.watch(closely=not flows)
+        self._dispatch.let_flow(flows=flows)
         if flows:
             self._read_places(self._newest)
-            with self._lock:
-                self._lines.forget_idle_holds()
+            self._dispatch.forget_idle_holds()
+
+    def _look_at_jenkins(self, known: Readiness) -> None:
+        """Take in that Jenkins is back, has restarted, has a long queue, or lets attempts hang."""
+        if known.state is State.READY:
+            if known.restart is not None:
+                self._recall(known.restart)
+            if known.since_tick != self._ready_since:
+                self._ready_since = known.since_tick
+                self._dispatch.begin_gently()
+        if self._dispatch.look(queue_is_long=self._guard.queue_is_long):
+            self._guard.look()
+
+    def _recall(self, restart: Restart) -> None:
+        """Let wait again what Jenkins may have forgotten; the next look tries what failed."""
+        if self._recall_within:
+            since = restart.gone_at - self._recall_within
+            for places in self._store.recall(since, restart.back_at, repeat_is_harmless):
+                known = [place for place in places if place.position <= self._seen]
+                self._dispatch.add(known, backlog=self._backlog)  # the others are still to be read
+                _log.info(
+                    "Jenkins has restarted: what it may have forgotten is delivered once more",
+                    webhooks=len(places),
+                )
+        self._guard.recalled(restart)
 
     def _set_valve(self, valve: ValveRow) -> None:
         if valve != self._valve:
@@ -219,14 +239,7 @@ class Drain:
     def _read_places(self, newest: int) -> None:
         while self._seen < newest:
             places = self._store.places_after(self._seen, CHUNK)
-            now, tick = self._clock.now(), self._clock.monotonic()
-            with self._lock:
-                for place in places:
-                    # A clock that jumped must not stretch a delay.
-                    wait = min(place.due_at - now, place.delay) if place.due_at else 0.0
-                    self._lines.add(
-                        place.lane, place.path, place.position, due=tick + wait, tick=tick
-                    )
+            self._dispatch.add(places, backlog=self._backlog)
             last = places[-1].position if places else 0
             # What came since `newest` was read is in here too, and need not be read again.
             self._seen = last if len(places) == CHUNK else max(last, newest)
@@ -234,101 +247,48 @@ class Drain:
 
     def _rouse_dropped(self) -> None:
         """A sleeping head that a person dropped must not keep its lane asleep."""
-        with self._lock:
-            asleep = self._lines.asleep()
+        asleep = self._dispatch.asleep()
         still = self._store.still_waiting(list(asleep))
-        with self._lock:
-            for position, lane in asleep.items():
-                if position not in still:
-                    self._lines.rouse(lane, self._clock.monotonic())
+        self._dispatch.rouse(lane for position, lane in asleep.items() if position not in still)
 
     def _hand_out(self) -> None:
         while (job := self._take()) is not None:
             try:
                 self._pool.give(job)
             except BaseException:
-                with self._lock:
-                    self._lines.back(job, self._clock.monotonic())
-                    self._running.pop(job.position, None)
+                self._dispatch.back(job)
                 raise
-
-    def _pause(self) -> float:
-        with self._lock:
-            alarm = self._lines.next_alarm()
-        left = 0.0 if alarm is None else alarm - self._clock.monotonic()
-        # What is due and still here waits for the valve, for Jenkins or for a free place.
-        return min(LOOK_EVERY, left) if left > 0 else LOOK_EVERY
 
     # --- the workers -------------------------------------------------------------------------
 
     def _take(self) -> Job | None:
-        tick = self._clock.monotonic()
-        with self._lock:
-            if self._stopping or not self._flows or self._halted:
-                return None
-            if self._guard.readiness.state is State.NOT_READY:
-                return None
-            alone = self._guard.readiness.state is State.UNKNOWN
-            busy = sum(alone or tick - began < SLOW for began, _ in self._running.values())
-            most = 1 if alone else self._parallel
-            if busy >= most or len(self._running) >= self._parallel * SLOW_MOST:
-                return None
-            # A path that hangs must leave places to the others.
-            paths = Counter(path for _, path in self._running.values())
-            full = {path for path, number in paths.items() if number >= self._parallel}
-            job = self._lines.take(tick, full)
-            if job is not None:
-                self._running[job.position] = (tick, job.path)
-            return job
+        if self._stopping or self.halted:
+            return None
+        return self._dispatch.take(self._guard.readiness.state)
 
     def _do(self, job: Job) -> None:
         try:
-            loaded = self._insist(lambda: self._store.load(job.position))
+            loaded = self._steady.load(job.position)
             if loaded is None:  # dropped by a person
                 self._delivery.forget(job.position)
-                self._finish(job, None, None)
+                self._dispatch.gone(job)
                 return
             attempt = self._delivery.attempt(loaded, job.hold)
-            self._insist(lambda: self._store.settle(loaded, attempt))
+            self._steady.settle(loaded, attempt)
             self._finish(job, loaded, attempt)
         except Exception as error:  # noqa: BLE001 - a worker must not die silently
             _log.error("An attempt failed inside Spigot; it will be made again", exc=error)
-            with self._lock:
-                self._lines.again(job, self._clock.monotonic() + 60.0, self._clock.monotonic())
-                self._running.pop(job.position, None)
+            self._dispatch.again(job, FAULT_SECONDS)
             self._wake.set()
 
-    def _insist(self, work: Callable[[], Result]) -> Result:
-        """Have the store do something, however long it needs; nothing is sent meanwhile."""
-        while True:
-            try:
-                result = work()
-            except StoreError as error:
-                self._halt(error)
-            else:
-                self._halted = ""
-                return result
-
-    def _halt(self, error: StoreError) -> None:
-        if not self._halted and not self._stopping:
-            _log.error("The store fails: no attempt is made until it works", exc=error)
-        self._halted = str(error)
-        time.sleep(SETTLE_RETRY)
-
-    def _finish(self, job: Job, loaded: Loaded | None, attempt: Attempt | None) -> None:
-        tick = self._clock.monotonic()
-        with self._lock:
-            self._running.pop(job.position, None)
-            if attempt is None:
-                self._lines.ended(job, tick)
-                return
-            decision = attempt.decision
-            lifted = self._lines.settled(job, decision, self._clock.now(), tick)
-        assert loaded is not None
+    def _finish(self, job: Job, loaded: Loaded, attempt: Attempt) -> None:
+        verdict = attempt.decision.verdict
+        failed_before = loaded.place.attempts > 0
+        lifted = self._dispatch.settled(job, attempt, failed_before=failed_before)
         self._meters.attempted(attempt)
-        if decision.verdict not in (Verdict.DELIVERED, Verdict.HOLD_FLOW) or lifted:
+        if verdict not in (Verdict.DELIVERED, Verdict.HOLD_FLOW) or lifted:
             self._say(loaded, attempt, lifted=lifted)
-        if lifted or not self._flows or decision.verdict is not Verdict.DELIVERED:
+        if lifted or not self.flowing or verdict is not Verdict.DELIVERED:
             self._wake.set()
 
     def _say(self, loaded: Loaded, attempt: Attempt, *, lifted: bool) -> None:

@@ -120,7 +120,6 @@ KNOWN: tuple[Hook, ...] = (
         "/multibranch-webhook-trigger/invoke",
         methods=("POST", "GET"),
         job="token",
-        repeat_harmless=True,
         question=Question(
             "POST",
             f"/multibranch-webhook-trigger/invoke?{_NO_TOKEN}",
@@ -181,6 +180,22 @@ KNOWN: tuple[Hook, ...] = (
     ),
 )
 """The hooks of the plugins that Spigot knows."""
+
+
+_HARMLESS = {hook.path for hook in KNOWN if hook.repeat_harmless}
+_NOTIFY_COMMIT = "/git/notifyCommit"
+
+
+def repeat_is_harmless(path: str, query: str) -> bool:
+    """Tell whether a second delivery of a webhook builds nothing that the first did not."""
+    if path == _NOTIFY_COMMIT:
+        return not any(unquote(part).startswith("sha1=") for part in query.split("&"))
+    return path in _HARMLESS
+
+
+def question_of(path: str) -> Question | None:
+    """Return how to find out whether the plugin at a known hook's path is loaded."""
+    return next((hook.question for hook in KNOWN if hook.path == path), None)
 
 
 class Hooks:

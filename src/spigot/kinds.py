@@ -78,6 +78,21 @@ def _secret(given: Given) -> str | None:
     return found
 
 
+def _login(given: Given) -> str | None:
+    found = _secret(given)
+    if found is not None and not re.fullmatch("[^:]+:.+", found):
+        raise ValueError("no user and token")
+    return found
+
+
+def _header(given: Given) -> str:
+    if given.text in ("", "none"):
+        return ""
+    if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+(: ?[ -~]+)?", given.text):
+        raise ValueError("no header")
+    return given.text
+
+
 def _path(given: Given) -> Path:
     path = os.fspath(given.value) if isinstance(given.value, Path) else given.text
     if not path or "\0" in path:
@@ -234,7 +249,13 @@ PATH = Kind("path", "a path", _path)
 FILE = Kind("path", "the path of a file that exists", _existing_file)
 LEVEL = Kind("level", ", ".join(_LEVELS), _level)
 FLAG = Kind("boolean", "true or false", _bool)
+LOGIN = Kind(
+    "secret", f"{_KEPT}; what is kept there is USER:TOKEN in visible ASCII without spaces", _login
+)
+HEADER = Kind("header", 'none, a header\'s name, or "Name: value"', _header)
 PARALLEL = _whole(1, 256)
+COUNT = _whole(0, 100_000)
+STATUS = _whole(0, 599)
 SIZE = Kind("size", units.SIZE, lambda given: units.parse_size(given.value))
 SIZE_ABOVE_0 = _more_than_nothing(SIZE)
 DURATION = Kind("duration", units.DURATION, lambda given: units.parse_duration(given.value))

@@ -1,42 +1,26 @@
 """Who is next: the lanes in memory, each in order, and the paths that are held. Pure.
 
-A lane's head is either ready, on its way, or asleep until a retry is due; the rest of the lane
-waits behind it. A held path lets one of its lanes try at a time, another lane each time. Ticks are
-seconds of a monotonic clock.
+A lane's head is either ready, on its way, or asleep until it is due; the rest of the lane waits
+behind it. Lanes that were empty when their first webhook came take turns with those of the backlog:
+half of the places are theirs as long as both want one. A held path lets one of its lanes try at a
+time, another lane each time. Ticks are seconds of a monotonic clock.
 """
 
 from __future__ import annotations
 
 import heapq
-from array import array
-from collections import OrderedDict, deque
+from bisect import insort
+from collections import OrderedDict
 from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
+from spigot.lane import Hold, Line, Path
 from spigot.webhook import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from spigot.webhook import Decision
-
-
-class Hold(NamedTuple):
-    """Why nothing flows to a path now.
-
-    Attributes:
-        why: The evidence, in words.
-        since: Since when, UNIX seconds; for people.
-        since_tick: The same as a tick; for rules.
-        times: How many trials in a row have failed.
-        until: When the next one may try, a tick.
-    """
-
-    why: str
-    since: float
-    since_tick: float
-    times: int
-    until: float
 
 
 class Job(NamedTuple):
@@ -55,46 +39,18 @@ class Job(NamedTuple):
     hold: Hold | None
 
 
-class _Line:
-    """One lane: its positions in order. Eight bytes each, so that a million may wait."""
-
-    __slots__ = ("due", "head", "path", "positions", "state")
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self.positions = array("q")
-        self.head = 0
-        self.state = "ready"
-        self.due = 0.0
-
-    def __len__(self) -> int:
-        return len(self.positions) - self.head
-
-    def pop(self) -> None:
-        self.head += 1
-        if self.head > 1000 and self.head * 2 > len(self.positions):
-            del self.positions[: self.head]
-            self.head = 0
-
-
-class _Path:
-    """One endpoint: how many lanes it has, those whose head may go, its hold, the one on trial."""
-
-    __slots__ = ("hold", "lanes", "ready", "trial")
-
-    def __init__(self) -> None:
-        self.lanes = 0
-        self.ready: deque[str] = deque()
-        self.hold: Hold | None = None
-        self.trial: int | None = None
-
-
 class Lines:
-    """All lanes with something waiting. Not safe for threads: its owner has a lock."""
+    """All lanes with something waiting. Not safe for threads: its owner has a lock.
 
-    def __init__(self) -> None:
-        self._lanes: dict[str, _Line] = {}
-        self._paths: dict[str, _Path] = {}
+    Args:
+        gap: Seconds at least between two webhooks of one repository.
+    """
+
+    def __init__(self, gap: float = 0.0) -> None:
+        self._gap = gap
+        self._sent: OrderedDict[str, float] = OrderedDict()  # repository: when last, a tick
+        self._lanes: dict[str, Line] = {}
+        self._paths: dict[str, Path] = {}
         self._turns: OrderedDict[str, None] = OrderedDict()
         self._alarms: list[tuple[float, int, str, str]] = []
         self._number = count()
@@ -104,18 +60,45 @@ class Lines:
         """The paths that are held, and why."""
         return {path: queue.hold for path, queue in self._paths.items() if queue.hold}
 
-    def add(self, lane: str, path: str, position: int, *, due: float = 0.0, tick: float) -> None:
-        """Put a waiting webhook at its lane's end; a head that is due later sleeps until then."""
+    def add(
+        self,
+        lane: str,
+        path: str,
+        position: int,
+        *,
+        due: float = 0.0,
+        live: bool = False,
+        tick: float,
+    ) -> None:
+        """Put a waiting webhook into its lane, by its position: mostly at the end.
+
+        Args:
+            lane: Its lane.
+            path: Its path at Jenkins.
+            position: Its position.
+            due: As a lane's head it sleeps until then, a tick.
+            live: It came while webhooks flowed; if its lane is empty, it waits for no backlog.
+            tick: Now.
+        """
         line = self._lanes.get(lane)
         if line is not None:
-            line.positions.append(position)
+            self._insert(lane, line, position, tick)
             return
-        line = self._lanes[lane] = _Line(path)
+        line = self._lanes[lane] = Line(path, live=live)
         self._path(path).lanes += 1
         line.positions.append(position)
         if due > tick:
             self._sleep(lane, line, due)
         else:
+            self._make_ready(lane, line, tick)
+
+    def _insert(self, lane: str, line: Line, position: int, tick: float) -> None:
+        if position > line.positions[-1]:
+            line.positions.append(position)
+            return
+        # One that Jenkins forgot: before all others, but not before one that is on its way.
+        insort(line.positions, position, lo=line.head + (line.state == "away"))
+        if line.state == "asleep" and line.first == position:
             self._make_ready(lane, line, tick)
 
     def take(self, tick: float, full: Collection[str] = ()) -> Job | None:
@@ -126,18 +109,33 @@ class Lines:
             full: Paths that have enough on their way; they keep their turns.
         """
         self._wake(tick)
-        path = next((path for path in self._turns if path not in full), None)
-        if path is None:
-            return None
-        del self._turns[path]
-        queue = self._path(path)
-        lane = queue.ready.popleft()
-        line = self._lanes[lane]
-        line.state = "away"
-        position = line.positions[line.head]
-        queue.trial = None if queue.hold is None else position
-        self._queue_up(path, queue, tick)
-        return Job(lane, path, position, queue.hold)
+        while (path := next((path for path in self._turns if path not in full), None)) is not None:
+            del self._turns[path]
+            queue = self._path(path)
+            lane = queue.pop()
+            line = self._lanes[lane]
+            due = self._due_by_gap(lane, tick)
+            if due > tick:
+                self._sleep(lane, line, due)
+                self._queue_up(path, queue, tick)
+                continue
+            line.state = "away"
+            queue.trial = None if queue.hold is None else line.first
+            self._queue_up(path, queue, tick)
+            return Job(lane, path, line.first, queue.hold)
+        return None
+
+    def _due_by_gap(self, lane: str, tick: float) -> float:
+        """Return when a lane's repository may have its next; if that is now, count it as sent."""
+        repository = lane.partition(" ")[2]
+        if not (self._gap and repository):
+            return tick
+        while self._sent and next(iter(self._sent.values())) + self._gap <= tick:
+            self._sent.popitem(last=False)
+        if (before := self._sent.get(repository)) is not None:
+            return before + self._gap
+        self._sent[repository] = tick
+        return tick
 
     def settled(self, job: Job, decision: Decision, now: float, tick: float) -> bool:
         """Carry out here what was decided: who is the head, and what of its path is held.
@@ -220,29 +218,26 @@ class Lines:
 
     def asleep(self) -> dict[int, str]:
         """Return the heads that sleep, position to lane."""
-        return {
-            line.positions[line.head]: lane
-            for lane, line in self._lanes.items()
-            if line.state == "asleep"
-        }
+        return {line.first: lane for lane, line in self._lanes.items() if line.state == "asleep"}
 
     def rouse(self, lane: str, tick: float) -> None:
         """Let a sleeping head go at once: it was dropped, and what is behind it shall not wait."""
         line = self._lanes.get(lane)
         if line is not None and line.state == "asleep":
+            line.due = tick
             self._make_ready(lane, line, tick)
 
     def next_alarm(self) -> float | None:
         """Return the tick at which `take` may have something new; None if time changes nothing."""
         return self._alarms[0][0] if self._alarms else None
 
-    def _path(self, path: str) -> _Path:
+    def _path(self, path: str) -> Path:
         queue = self._paths.get(path)
         if queue is None:
-            queue = self._paths[path] = _Path()
+            queue = self._paths[path] = Path()
         return queue
 
-    def _come_back(self, job: Job, line: _Line, tick: float) -> None:
+    def _come_back(self, job: Job, line: Line, tick: float) -> None:
         queue = self._returned(job)
         if len(line):
             self._make_ready(job.lane, line, tick)
@@ -251,24 +246,27 @@ class Lines:
             queue.lanes -= 1
             self._queue_up(job.path, queue, tick)
 
-    def _returned(self, job: Job) -> _Path:
+    def _returned(self, job: Job) -> Path:
         """Return a job's path; if the job was the trial, another may try."""
         queue = self._path(job.path)
         if queue.trial == job.position:
             queue.trial = None
         return queue
 
-    def _make_ready(self, lane: str, line: _Line, tick: float) -> None:
-        line.state = "ready"
+    def _make_ready(self, lane: str, line: Line, tick: float) -> None:
         queue = self._path(line.path)
-        queue.ready.append(lane)
+        if line.first == line.sleeper and line.due > tick:
+            line.state = "asleep"  # it had to let one pass that Jenkins forgot; its alarm is set
+        else:
+            line.state = "ready"
+            (queue.live if line.live else queue.backlog).append(lane)
         self._queue_up(line.path, queue, tick)
 
-    def _sleep(self, lane: str, line: _Line, due: float) -> None:
-        line.state, line.due = "asleep", due
+    def _sleep(self, lane: str, line: Line, due: float) -> None:
+        line.state, line.sleeper, line.due = "asleep", line.first, due
         self._alarm(due, "lane", lane)
 
-    def _queue_up(self, path: str, queue: _Path, tick: float) -> None:
+    def _queue_up(self, path: str, queue: Path, tick: float) -> None:
         """Give a path its turn if one of its lanes may go now."""
         free = queue.hold is None or (queue.trial is None and queue.hold.until <= tick)
         if queue.ready and free:

@@ -9,10 +9,10 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from spigot.stores.history import Detail, Entry, Selection
-    from spigot.stores.panel import Counts
+    from spigot.stores.panel import Backlog, Counts
     from spigot.valve import ValveRow
     from spigot.webhook import Attempt, Outcome, Place, Receipt, Webhook
 
@@ -82,6 +82,27 @@ class Queue(Protocol):
             StoreError: Nothing was changed; the caller keeps the attempt and tries again.
         """
 
+    def recall(
+        self, since: float, until: float, chosen: Callable[[str, str], bool]
+    ) -> Iterator[list[Place]]:
+        """Let webhooks wait again that Jenkins took and may have forgotten in a restart.
+
+        Those that were delivered in that time and are chosen wait at their first position, which is
+        the front of their lane, in their old order and with fresh attempts. A reader that has read
+        beyond has to be told: hence the places.
+
+        Yields:
+            Where they wait, step by step; each step is durable.
+
+        Args:
+            since: Delivered at or after, UNIX seconds.
+            until: Delivered at or before.
+            chosen: Tells by path and query whether a repeat is wanted.
+
+        Raises:
+            StoreError: A step failed; the same call finds the rest.
+        """
+
     def signs(self) -> Signs:
         """Return what a gateway watches; cheap enough to ask fifty times a second."""
 
@@ -123,6 +144,14 @@ class Panel(Protocol):
 
     def counts(self) -> Counts:
         """Count; quick however many there are."""
+
+    def backlog(self, position: int, held: Collection[str] = ()) -> Backlog:
+        """Count what still waits of a backlog, whatever has come since.
+
+        Args:
+            position: The last position that belongs to it.
+            held: The paths that are held; what waits for them is for later.
+        """
 
     def valve(self) -> ValveRow:
         """Return the valve as it stands now."""

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 LEAST_GAP = 0.2
 """Seconds between two reports, so that a quick change of evidence does not busy the disk."""
 
+SEEN_GAP = 10.0
+"""Seconds between two reports that tell nothing but that Jenkins was seen again."""
+
 RETRY_GAP = 1.0
 """Seconds after a report that the store could not take."""
 
@@ -52,15 +55,21 @@ class Reporter:
             "jenkins": str(known.state),
             "jenkins_since": known.since,
             "evidence": known.evidence,
+            "evidence_since": known.evidence_since,
+            "slow": self._drain.slow,
             "halted": self._drain.halted,
             "paths_held": {mask_path(path): hold.why for path, hold in holds.items()},
             "holds": [[path, hold.why, hold.since, hold.times] for path, hold in holds.items()],
             "resting": self._drain.resting,
+            **known.memory,
         }
         tick = self._clock.monotonic()
         urgent = current["resting"] != self._last.get("resting")
         too_soon = tick < self._next_tick and (self._failed or not urgent)
         if current == self._last or too_soon:
+            return
+        seen_again = {**current, "seen_at": self._last.get("seen_at")} == self._last
+        if seen_again and tick < self._next_tick + SEEN_GAP:
             return
         try:
             self._panel.set_report(current)

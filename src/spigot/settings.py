@@ -50,10 +50,17 @@ class Settings:
     read_timeout: float
     retry_delays: tuple[float, ...]
     settle_after: float
+    recall: float
     probe: str
+    probe_status: int
+    probe_header: str
     probe_every: float
     probe_timeout: float
+    api_token: str | None = field(repr=False)
+    queue_most: int
     parallel: int
+    rate: int
+    repository_gap: float
     keep_delivered: float
     keep_dead: float
     ca_file: Path | None
@@ -93,14 +100,29 @@ OPTIONS: tuple[Option, ...] = (
            "The waits before further attempts; a webhook that fails after the last one is dead."),
     Option("settle_after", kinds.DURATION, "5m", ("SPIGOT_SETTLE_AFTER",),
            "How long after it became ready Jenkins may still be loading plugins and jobs."),
+    Option("recall", kinds.DURATION, "60s", ("SPIGOT_RECALL",),
+           "How far back from a restart webhooks are delivered once more where that is harmless."),
     Option("probe", kinds.PROBE, "", ("SPIGOT_PROBE",),
            'The path at Jenkins that tells whether it is ready; `""`: Spigot finds one.'),
+    Option("probe_status", kinds.STATUS, 0, ("SPIGOT_PROBE_STATUS",),
+           "The one status of a good answer to the probe; `0`: any with the header."),
+    Option("probe_header", kinds.HEADER, "X-Jenkins", ("SPIGOT_PROBE_HEADER",),
+           'The header of a good answer to the probe, `Name` or `Name: value`; or `none`.'),
     Option("probe_every", kinds.DURATION_ABOVE_0, "30s", ("SPIGOT_PROBE_EVERY",),
            "How often Jenkins is probed while webhooks flow."),
     Option("probe_timeout", kinds.DURATION_ABOVE_0, "5s", ("SPIGOT_PROBE_TIMEOUT",),
            "How long Jenkins may take to answer a probe."),
+    Option("api_token", kinds.LOGIN, "", ("SPIGOT_API_TOKEN",),
+           "Where `USER:TOKEN` for Jenkins' API is kept; with it a quiet-down is seen.",
+           secret=True),
+    Option("queue_most", kinds.COUNT, 1000, ("SPIGOT_QUEUE_MOST",),
+           "How many builds may wait at Jenkins before webhooks go one a second; `0`: any number."),
     Option("parallel", kinds.PARALLEL, 16, ("SPIGOT_PARALLEL",),
-           "How many webhooks are on their way to Jenkins at once, 1 to 256."),
+           "How many webhooks are on their way to Jenkins at once at most, 1 to 256."),
+    Option("rate", kinds.COUNT, 0, ("SPIGOT_RATE",),
+           "How many webhooks go to Jenkins in a second at most; `0`: as many as it takes."),
+    Option("repository_gap", kinds.DURATION, "0s", ("SPIGOT_REPOSITORY_GAP",),
+           "The least time between two webhooks of one repository."),
     Option("keep_delivered", kinds.DURATION, "7d", ("SPIGOT_KEEP_DELIVERED",),
            "How long delivered webhooks are kept."),
     Option("keep_dead", kinds.DURATION, "90d", ("SPIGOT_KEEP_DEAD",),

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from spigot.times import iso, local, local_second
 from spigot.units import format_duration
 
 if TYPE_CHECKING:
     from spigot.ports import Panel
     from spigot.stores.panel import Counts
     from spigot.valve import ValveRow
-
-
-def iso(seconds: float | None) -> str | None:
-    """Return UNIX seconds as ISO 8601 in UTC, such as ``2026-03-01T12:00:00.000Z``."""
-    if seconds is None:
-        return None
-    text = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")
 
 
 def webhooks(number: int) -> str:
@@ -44,9 +37,7 @@ def status(
         now: UNIX seconds.
     """
     jenkins = report.get("jenkins", "unknown") if serving else "unknown"
-    evidence = (
-        report.get("evidence", "not asked yet") if serving else "`spigot serve` is not running"
-    )
+    evidence = _evidence(report, now) if serving else "`spigot serve` is not running"
     held = report.get("paths_held", {}) if serving else {}
     flowing = serving and valve.on and jenkins != "not ready" and not report.get("halted")
     oldest = counts.oldest_received_at
@@ -65,25 +56,71 @@ def status(
         "delivered": counts.delivered,
         "oldest_waiting_s": None if oldest is None else round(max(0.0, now - oldest), 3),
     }
-    halted = report.get("halted") if serving else None
-    known["next"] = _next(known, valve, serving=serving, halted=halted, now=now)
+    known["next"] = _next(known, valve, report if serving else None, now)
     return known
 
 
-def _next(
-    known: dict[str, Any], valve: ValveRow, *, serving: bool, halted: str | None, now: float
-) -> str:
-    """Say what happens next."""
+def summary(known: dict[str, Any], now: float) -> str:
+    """Say in one line what is going on, on the local clock.
+
+    Such as ``OFF since 14:02 (upgrade), on again at 14:32; Jenkins starting for 40s; 312 webhooks
+    waiting, the oldest for 9m``.
+
+    Args:
+        known: What `status` returned.
+        now: UNIX seconds.
+    """
+    valve = f"{known['valve']} since {_local(known['since'], now)}"
+    if known["reason"]:
+        valve += f" ({known['reason']})"
+    if known["until"]:
+        valve += f", on again at {_local(known['until'], now)}"
+    jenkins = f"Jenkins {_phase(known)}"
+    if known["jenkins_since"]:
+        jenkins += f" for {format_duration(max(0, round(now - _seconds(known['jenkins_since']))))}"
+    waiting = f"{webhooks(known['waiting'])} waiting"
+    if known["oldest_waiting_s"] is not None:
+        waiting += f", the oldest for {format_duration(known['oldest_waiting_s'] // 1)}"
+    return f"{valve}; {jenkins}; {waiting}"
+
+
+def _phase(known: dict[str, Any]) -> str:
+    """Name what Jenkins is doing: what follows from the evidence, if it says so."""
+    if known["jenkins"] != "not ready":
+        return str(known["jenkins"])
+    _, _, follows = known["evidence"].partition(", ")
+    return follows or "not ready"
+
+
+def _evidence(report: dict[str, Any], now: float) -> str:
+    """Say what was seen of Jenkins and since when: ``503 since 14:02:11, starting``."""
+    evidence, since = report.get("evidence", "not asked yet"), report.get("evidence_since")
+    if not since:
+        return str(evidence)
+    seen, comma, follows = evidence.partition(", ")
+    return f"{seen} since {local_second(since, now)}{comma}{follows}"
+
+
+def _seconds(time: str) -> float:
+    return datetime.fromisoformat(time).timestamp()
+
+
+def _local(time: str, now: float) -> str:
+    return local(_seconds(time), now)
+
+
+def _next(known: dict[str, Any], valve: ValveRow, report: dict[str, Any] | None, now: float) -> str:
+    """Say what happens next; without a report, no gateway runs."""
     waiting = known["waiting"]
     kept = webhooks(waiting)
-    if not serving:
+    if report is None:
         return f"nothing is taken in or delivered until `spigot serve` runs; {kept} waiting"
     if not valve.on:
         if valve.until is None:
             return f"{kept} kept until `spigot on`"
         left = format_duration(max(1, round(valve.until - now)))
         return f"{kept} kept until `spigot on`, or by itself in {left}"
-    if halted:
+    if halted := report.get("halted"):
         return f"no attempt is made until the store works again: {halted}"
     if known["jenkins"] == "not ready":
         return f"{kept} kept until Jenkins is ready; it is asked every second"
@@ -92,6 +129,8 @@ def _next(
     tail = f"; {paths} held and tried again by itself" if held else ""
     if known["jenkins"] == "unknown":
         return f"{kept} delivered one at a time until Jenkins is known to be ready{tail}"
+    if slow := report.get("slow"):
+        return f"{kept} delivered one a second at most: {slow}{tail}"
     if waiting:
         return f"{kept} on the way to Jenkins{tail}"
     return f"webhooks flow straight to Jenkins{tail}"

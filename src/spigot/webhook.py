@@ -102,6 +102,7 @@ class Place(NamedTuple):
         delay: The delay that ``due_at`` was made from, seconds. Whoever waits for ``due_at`` waits
             no longer than this, whatever a clock says.
         attempts: How many attempts have counted so far.
+        recalled: Whether it was delivered already, and Jenkins may have forgotten it in a restart.
     """
 
     position: int
@@ -110,6 +111,7 @@ class Place(NamedTuple):
     due_at: float
     delay: float
     attempts: int
+    recalled: bool = False
 
 
 class Happened(StrEnum):

@@ -39,7 +39,7 @@ def test_a_replay_goes_to_the_end_of_the_lane_with_fresh_attempts_and_its_histor
     assert [each.webhook for each in waiting(store)] == [behind, dead]
     place = loaded(store, dead.id).place
     assert place.position > loaded(store, behind.id).place.position > first_place.position
-    assert place[1:] == (dead.lane, dead.path, 0.0, 0.0, 0)
+    assert place[1:] == (dead.lane, dead.path, 0.0, 0.0, 0, False)
     assert store.signs().position == place.position
     settle(store, dead.id, attempt(Verdict.DELIVERED))
     (detail,) = store.history.show(dead.id)

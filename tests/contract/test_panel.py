@@ -35,6 +35,39 @@ def test_the_counts_are_the_same_for_every_process(store: Store, other: Store) -
     assert store.panel.counts()[:4] == other.panel.counts()[:4] == (2, 1, 1, 0)
 
 
+def test_a_backlog_is_what_waits_up_to_a_position_and_nothing_that_comes_later(
+    store: Store, other: Store
+) -> None:
+    assert store.panel.backlog(0) == (0, 0)
+    first, second = webhook(), webhook()
+    put_all(store, [first, second])
+    last = other.signs().position
+    assert other.panel.backlog(last) == (2, 0)
+    put(store, webhook())
+    assert other.panel.backlog(last) == (2, 0)
+    settle(store, first.id, attempt(Verdict.DELIVERED))
+    assert other.panel.backlog(last) == (1, 0)
+    settle(store, second.id, attempt(Verdict.DEAD))
+    sum(store.history.replay(Selection()))  # it waits again, at the end
+    assert other.panel.backlog(last) == (0, 0)
+    assert other.panel.backlog(other.signs().position) == (2, 0)
+
+
+def test_a_retry_that_is_not_due_keeps_its_lane_for_later(store: Store, clock: HandClock) -> None:
+    webhooks = [webhook(), webhook(), webhook(repository="acme/other")]
+    put_all(store, webhooks)
+    settle(store, webhooks[0].id, attempt(Verdict.AGAIN, delay=60, took=0))
+    assert store.panel.backlog(3) == (1, 2)
+    clock.advance(60)
+    assert store.panel.backlog(3) == (3, 0)
+
+
+def test_what_waits_for_a_held_path_is_for_later(store: Store) -> None:
+    put_all(store, [webhook(), webhook(hook="/ghprbhook/"), webhook(hook="/git/notifyCommit")])
+    assert store.panel.backlog(3, held=["/ghprbhook/"]) == (2, 1)
+    assert store.panel.backlog(2, held=["/ghprbhook/", "/git/notifyCommit"]) == (1, 1)
+
+
 def test_the_valve_is_on_at_first(store: Store) -> None:
     valve = store.panel.valve()
     assert (valve.on, valve.reason, valve.until, valve.version) == (True, "", None, 0)

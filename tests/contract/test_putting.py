@@ -38,7 +38,7 @@ def test_a_new_place_is_due_at_once_and_has_no_attempts(store: Store) -> None:
     first = webhook(path="/github-webhook/x")
     put(store, first)
     (place,) = store.places_after(0, 10)
-    assert place[1:] == (first.lane, "/github-webhook/x", 0.0, 0.0, 0)
+    assert place[1:] == (first.lane, "/github-webhook/x", 0.0, 0.0, 0, False)
 
 
 def test_places_are_read_in_chunks_without_a_gap(store: Store) -> None:

@@ -132,23 +132,30 @@ def test_what_was_answered_200_survives_fifty_kills_in_order(
         last = [sender.request(len(sender.promised)) for sender in senders]
         found = compare(promised, jenkins.taken, also_sent=last)
 
+    with closing(sqlite3.connect(gateway.data / "spigot.db")) as db:
+        intact = db.execute("PRAGMA integrity_check").fetchall()
+        (stored,) = db.execute("SELECT count(*) FROM webhooks").fetchone()
+        totals = db.execute("SELECT stored, waiting, delivered FROM totals").fetchone()
+        delivered, recalled = db.execute(
+            "SELECT count(*), sum(reason LIKE '%once more%') FROM attempts "
+            "WHERE verdict = 'delivered'"
+        ).fetchone()
     with capsys.disabled():
         print(
             f"\n{KILLS} kills in {killed_for:.1f} s: {len(promised)} webhooks promised, "
             f"{sum(sender.unanswered for sender in senders)} requests cut off, "
             f"{sum(sender.known for sender in senders)} of them known when they came again, "
-            f"{found.duplicates} delivered again; start to 200 from /healthz "
+            f"{recalled} delivered once more after restarts of Jenkins, "
+            f"{found.duplicates - recalled} for another reason; start to 200 from /healthz "
             f"{median(starts):.2f} s"
         )
     assert promised
     assert [refused for sender in senders for refused in sender.refused] == []
     assert found._replace(duplicates=0) == PERFECT
     assert status["dead"] == 0
-    with closing(sqlite3.connect(gateway.data / "spigot.db")) as db:
-        assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        rows = db.execute("SELECT count(*) FROM webhooks").fetchone()
-        totals = db.execute("SELECT stored, waiting, delivered FROM totals").fetchone()
-    assert totals == (*rows, 0, *rows)
+    assert intact == [("ok",)]
+    assert totals == (stored, 0, delivered)
+    assert recalled
     strange = [
         line
         for line in gateway.log_text().splitlines()

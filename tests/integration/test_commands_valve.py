@@ -88,7 +88,7 @@ class TestValve:
             run("send", "example:push", "--url", f"http://127.0.0.1:{gateway.port}").exit_code == 0
         )
         until(lambda: len(jenkins.hooks) == 1)
-        monkeypatch.setattr(valve, "_SPARE", 0.0)
+        monkeypatch.setattr(valve, "SPARE", 0.0)
         monkeypatch.setenv("SPIGOT_READ_TIMEOUT", "0.1")
         result = run("off")
         assert result.exit_code == 1

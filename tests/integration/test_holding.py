@@ -112,7 +112,8 @@ class TestOneEndpoint:
         held = [plain("/gitea-webhook/post", GITEA) for _ in range(3)]
         others = pushes("octo/hello", 10)
         without = PracticeJenkins(plugins=KNOWN - {"gitea"}, github_secrets=[SECRET])
-        with without, GatewayProcess(tmp_path, without.url) as gateway:
+        no_recall = {"SPIGOT_RECALL": "0"}
+        with without, GatewayProcess(tmp_path, without.url, no_recall) as gateway:
             until_ready(gateway)
             send_all(gateway.port, [*held, *others])
             status = gateway.until(
@@ -178,7 +179,7 @@ class TestOneJob:
         hanging = [plain(f"/project/slow-{number}", event) for number in range(3)]
         quick = [plain("/project/practice", event) for _ in range(10)]
         others = pushes("octo/hello", 20)
-        settings = {"SPIGOT_PARALLEL": "4", "SPIGOT_READ_TIMEOUT": "1"}
+        settings = {"SPIGOT_PARALLEL": "4", "SPIGOT_READ_TIMEOUT": "3"}
         with GatewayProcess(tmp_path, jenkins.url, settings) as gateway:
             until_ready(gateway)
             send_all(gateway.port, [*hanging, *quick, *others])

@@ -13,11 +13,24 @@ ROOT = Path(spigot.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 
 LAYERS = (
-    {"errors", "webhook", "units", "address", "valve"},
+    {"errors", "webhook", "units", "address", "valve", "times"},
     {"log"},
     {"ports", "providers", "masking", "repository", "payloads", "meters"},
-    {"hooks", "readiness", "decide", "lines", "routing", "status", "pool"},
-    {"kinds", "option", "settings", "intake", "guard", "delivery", "timed"},
+    {
+        "hooks",
+        "sight",
+        "readiness",
+        "decide",
+        "lane",
+        "lines",
+        "pace",
+        "slots",
+        "routing",
+        "status",
+        "pool",
+    },
+    {"kinds", "option", "settings", "intake", "guard", "delivery", "timed", "steady"},
+    {"dispatch"},
     {"drain"},
     {"stores", "jenkins", "web", "report", "practice"},
     {"app"},
@@ -26,7 +39,7 @@ LAYERS = (
 )
 """Each layer may import those before it, and its own."""
 
-CORE = {module for layer in LAYERS[:6] for module in layer}
+CORE = {module for layer in LAYERS[:7] for module in layer}
 WORLD = {"sqlite3", "boto3", "urllib3", "http", "socket", "asyncio", "uvicorn", "starlette"}
 DATA_ONLY = {"http.HTTPStatus"}
 

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from importlib import resources
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,7 +18,7 @@ from spigot.stores import database
 from spigot.stores.database import ServeLock, prepare
 from spigot.stores.history import Selection
 from spigot.stores.sqlite import SqliteStore
-from spigot.webhook import Verdict
+from spigot.webhook import Place, Verdict
 from support.stores import HandClock, attempt, end, loaded, put, settle, waiting, webhook
 
 if TYPE_CHECKING:
@@ -84,9 +85,22 @@ def test_a_newer_spigots_database_is_refused_and_stays_as_it_is(tmp_path: Path) 
         db.execute("PRAGMA user_version = 99")
     before = contents(tmp_path)
     message = refused(tmp_path)
-    assert "written by a newer Spigot (schema 99; this one knows 1)" in message
+    assert "written by a newer Spigot (schema 99; this one knows 2)" in message
     assert "Upgrade Spigot" in message
     assert contents(tmp_path) == before
+
+
+def test_what_an_older_spigot_wrote_is_carried_over(tmp_path: Path) -> None:
+    first = resources.files("spigot.stores").joinpath("schema/0001.sql").read_text()
+    with contextlib.closing(sqlite3.connect(tmp_path / "spigot.db")) as db:
+        db.executescript(first)
+        db.execute(f"PRAGMA application_id = {database.APPLICATION_ID}")
+        db.execute("PRAGMA user_version = 1")
+        db.execute("INSERT INTO waiting VALUES (7, 7, NULL, 'lane', '/path', 0, 0, 2)")
+        db.commit()
+    store = SqliteStore(tmp_path)
+    assert store.places_after(0, 9) == [Place(7, "lane", "/path", 0.0, 0.0, 2, recalled=False)]
+    store.close()
 
 
 def test_a_damaged_database_is_refused(tmp_path: Path) -> None:

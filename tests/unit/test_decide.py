@@ -20,7 +20,7 @@ from spigot.decide import (
     decide,
     shakes,
 )
-from spigot.readiness import State
+from spigot.sight import State
 from spigot.webhook import Decision, Happened, Outcome, Verdict
 
 GITHUB = "/github-webhook/"

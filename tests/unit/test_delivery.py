@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from spigot.decide import Policy
-from spigot.delivery import ANSWER_BYTES, Delivery
+from spigot.delivery import ANSWER_BYTES, ONCE_MORE, Delivery
 from spigot.guard import Guard
 from spigot.ports import Asked, Loaded
-from spigot.readiness import State
+from spigot.sight import State
 from spigot.webhook import Happened, Outcome, Place, Verdict
 from support.stores import HandClock, webhook
 
@@ -28,12 +28,15 @@ class Jenkins:
     def __init__(self) -> None:
         self.outcome = OK
         self.asked = SIGN_ON
+        self.answers: dict[str, Asked] = {}
+        self.questions: list[str] = []
 
     def send(self, _: Webhook) -> Outcome:
         return self.outcome
 
-    def ask(self, _: str, __: str, ___: dict[str, str]) -> Asked:
-        return self.asked
+    def ask(self, method: str, path: str, _: dict[str, str]) -> Asked:
+        self.questions.append(f"{method} {path}")
+        return self.answers.get(path, self.asked)
 
 
 class World:
@@ -103,3 +106,65 @@ def test_a_secret_at_the_edge_of_what_is_kept_is_not_kept_in_part(world: World) 
     attempt = world.delivery.attempt(Loaded(sent, place), None)
     assert len(attempt.outcome.answer) <= ANSWER_BYTES
     assert token[:8] not in attempt.outcome.answer
+
+
+READY = Asked(200, {"x-jenkins": "2.579", "x-jenkins-session": "s1"})
+
+
+@pytest.fixture
+def young() -> World:
+    """A Jenkins that the probe has seen ready, for less time than it takes to load everything."""
+    world = World()
+    world.jenkins.asked = READY
+    world.guard.ask()
+    world.guard.ask()
+    return world
+
+
+def test_while_everything_loads_nothing_is_blamed_because_other_paths_work(young: World) -> None:
+    for _ in range(5):
+        decision = young.attempt(2, BAD)
+        assert (decision.verdict, decision.counted) == (Verdict.HOLD_PATH, False)
+        assert young.attempt(1, OK).verdict is Verdict.DELIVERED
+
+
+class TestAPluginThatIsKnownToBeLoaded:
+    LOADED = Asked(405, {})
+
+    @pytest.mark.parametrize("outcome", [BAD, Outcome(Happened.BROKEN, error="timed out")])
+    def test_an_error_is_the_webhooks_own_even_on_a_young_jenkins(
+        self, young: World, outcome: Outcome
+    ) -> None:
+        young.jenkins.answers["/github-webhook/"] = self.LOADED
+        decision = young.attempt(1, outcome)
+        assert (decision.verdict, decision.counted) == (Verdict.AGAIN, True)
+        assert "GET /github-webhook/" in young.jenkins.questions
+
+    @pytest.mark.parametrize("asked", [Asked(404, {}), Asked(503, {}), Asked(0, {}, error="reset")])
+    def test_any_other_answer_says_that_it_may_still_be_loading(
+        self, young: World, asked: Asked
+    ) -> None:
+        young.jenkins.answers["/github-webhook/"] = asked
+        decision = young.attempt(1, BAD)
+        assert (decision.verdict, decision.counted) == (Verdict.HOLD_PATH, False)
+
+    @pytest.mark.parametrize("status", [403, 404])
+    def test_a_refusal_may_still_be_for_a_job_that_loads(self, young: World, status: int) -> None:
+        young.jenkins.answers["/github-webhook/"] = self.LOADED
+        decision = young.attempt(1, Outcome(Happened.ANSWERED, status))
+        assert (decision.verdict, decision.counted) == (Verdict.HOLD_PATH, False)
+
+    def test_nothing_is_asked_of_a_jenkins_that_has_settled(self, young: World) -> None:
+        young.clock.advance(300.0)
+        assert young.attempt(1, BAD).counted
+        assert "GET /github-webhook/" not in young.jenkins.questions
+
+
+def test_the_history_says_that_a_webhook_was_sent_once_more(young: World) -> None:
+    place = Place(1, "lane", "/github-webhook/", 0.0, 0.0, 0, recalled=True)
+    attempt = young.delivery.attempt(Loaded(webhook(), place), None)
+    assert attempt.decision.verdict is Verdict.DELIVERED
+    assert attempt.decision.reason == f"200, {ONCE_MORE}"
+    young.jenkins.outcome = Outcome(Happened.ANSWERED, 400)
+    attempt = young.delivery.attempt(Loaded(webhook(), place), None)
+    assert attempt.decision.reason == "400"

@@ -1,4 +1,4 @@
-"""How long the drain's watching thread rests."""
+"""The drain when something it needs fails."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from typing import cast
 
 import pytest
 
-from spigot.drain import LOOK_EVERY, Drain
+from spigot.drain import Drain
 from spigot.errors import StoreError
 from spigot.meters import Meters
+from spigot.pace import Pace
 from spigot.ports import Signs
 from spigot.readiness import Moment, unknown
 from spigot.valve import ValveRow
+from spigot.webhook import Place
 from support.stores import HandClock
 
 
@@ -24,27 +26,16 @@ def clock() -> HandClock:
 @pytest.fixture
 def drain(clock: HandClock) -> Drain:
     nobody = cast("None", object())
-    return Drain(nobody, nobody, nobody, clock, parallel=1, meters=Meters())  # type: ignore[arg-type]
+    return Drain(nobody, nobody, nobody, clock, pace=Pace(1), meters=Meters())  # type: ignore[arg-type]
 
 
-def test_with_nothing_due_it_looks_as_often_as_it_has_to(drain: Drain) -> None:
-    assert drain._pause() == LOOK_EVERY
-
-
-@pytest.mark.parametrize(("due_in", "pause"), [(0.02, 0.02), (30.0, LOOK_EVERY)])
-def test_it_is_up_when_something_becomes_due(
-    drain: Drain, clock: HandClock, due_in: float, pause: float
-) -> None:
-    tick = clock.monotonic()
-    drain._lines.add("lane", "/path", 1, due=tick + due_in, tick=tick)
-    assert drain._pause() == pytest.approx(pause)
-
-
-def test_what_is_due_and_may_not_go_keeps_it_no_busier(drain: Drain, clock: HandClock) -> None:
-    tick = clock.monotonic()
-    drain._lines.add("lane", "/path", 1, due=tick + 1.0, tick=tick)
-    clock.advance(5.0)
-    assert drain._pause() == LOOK_EVERY
+def quiet_guard() -> SimpleNamespace:
+    return SimpleNamespace(
+        readiness=unknown(Moment(0.0, 0.0)),
+        queue_is_long=False,
+        look=lambda: None,
+        watch=lambda **_: None,
+    )
 
 
 class Failing:
@@ -70,8 +61,8 @@ class Failing:
 
 def test_a_change_that_could_not_be_read_is_read_at_the_next_look(clock: HandClock) -> None:
     nobody = cast("None", object())
-    guard = SimpleNamespace(readiness=unknown(Moment(0.0, 0.0)))
-    drain = Drain(Failing(), nobody, guard, clock, parallel=1, meters=Meters())  # type: ignore[arg-type]
+    guard = quiet_guard()
+    drain = Drain(Failing(), nobody, guard, clock, pace=Pace(1), meters=Meters())  # type: ignore[arg-type]
     with pytest.raises(StoreError):
         drain._look()
     drain._look()
@@ -79,12 +70,11 @@ def test_a_change_that_could_not_be_read_is_read_at_the_next_look(clock: HandClo
 
 
 def test_a_job_for_which_there_is_no_thread_is_not_lost(
-    drain: Drain, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+    drain: Drain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    guard = SimpleNamespace(readiness=unknown(Moment(0.0, 0.0)))
-    monkeypatch.setattr(drain, "_guard", guard)
-    monkeypatch.setattr(drain, "_flows", True)
-    drain._lines.add("lane", "/path", 1, tick=clock.monotonic())
+    monkeypatch.setattr(drain, "_guard", quiet_guard())
+    drain._dispatch.let_flow(flows=True)
+    drain._dispatch.add([Place(1, "lane", "/path", 0.0, 0.0, 0)], backlog=0)
 
     def refuse(_: object) -> None:
         raise RuntimeError("can't start new thread")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
-from spigot.guard import CANDIDATES, Guard
+from spigot.guard import CANDIDATES, Guard, Probe
 from spigot.ports import Asked, Clock
-from spigot.readiness import DOUBT_SECONDS, State
+from spigot.readiness import DOUBT_SECONDS
+from spigot.sight import QUIET_QUESTION, State, queue_question
 from spigot.webhook import Happened, Outcome
 
 if TYPE_CHECKING:
@@ -126,12 +128,88 @@ class TestQuestions:
         self, sender: FakeSender, clock: HandClock
     ) -> None:
         sender.answers["/health/"] = SIGN_ON
-        Guard(sender, clock, probe="/health/").ask()
+        Guard(sender, clock, probe=Probe("/health/")).ask()
         assert sender.asked == ["/health/"]
 
     def test_questions_carry_no_credentials(self, guard: Guard, sender: FakeSender) -> None:
         guard.ask()
         assert sender.headers == {"User-Agent": "spigot"}
+
+
+QUIET = QUIET_QUESTION
+QUEUE = queue_question(3)
+
+
+def told(value: object) -> Asked:
+    return Asked(200, {}, json.dumps(value).encode())
+
+
+class TestWithALogin:
+    @pytest.fixture
+    def guard(self, sender: FakeSender, clock: HandClock) -> Guard:
+        sender.answers |= {QUIET: told({"quietingDown": False}), QUEUE: told({"items": []})}
+        return Guard(sender, clock, probe=Probe(login="Basic eA==", queue_most=2))
+
+    def test_only_what_takes_a_login_is_asked_with_it(
+        self, guard: Guard, sender: FakeSender
+    ) -> None:
+        seen: list[tuple[str, bool]] = []
+        sender.on_ask = lambda: seen.append((sender.asked[-1], "Authorization" in sender.headers))
+        guard.ask()
+        assert seen == [(WHOAMI, False), (QUIET, True), (QUEUE, True)]
+
+    def test_a_jenkins_that_is_not_there_is_not_asked_for_more(
+        self, guard: Guard, sender: FakeSender
+    ) -> None:
+        sender.answer(STARTING, STARTING)
+        guard.ask()
+        assert sender.asked == [WHOAMI]
+
+    def test_a_quiet_down_holds_and_its_end_releases(
+        self, guard: Guard, sender: FakeSender
+    ) -> None:
+        guard.ask()
+        assert guard.ask().state is State.READY
+        sender.answers[QUIET] = told({"quietingDown": True})
+        known = guard.ask()
+        assert (known.state, known.evidence) == (State.NOT_READY, "quietingDown, quieting down")
+        sender.answers[QUIET] = told({"quietingDown": False})
+        assert guard.ask().state is State.NOT_READY
+        assert guard.ask().state is State.READY
+
+    def test_a_refused_login_is_said_once_and_changes_nothing(
+        self, guard: Guard, sender: FakeSender, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        sender.answers[QUIET] = Asked(401, {})
+        with caplog.at_level("INFO", "spigot.guard"):
+            for _ in range(3):
+                guard.ask()
+            sender.answers[QUIET] = told({"quietingDown": False})
+            guard.ask()
+        assert guard.readiness.state is State.READY
+        said = [message for message in caplog.messages if "API token" in message]
+        assert [message.partition(":")[0] for message in said] == [
+            "Jenkins refuses the API token, so a quiet-down goes unseen",
+            "Jenkins takes the API token again",
+        ]
+        assert "eA==" not in caplog.text
+
+    def test_a_long_queue_is_noticed_and_its_end_too(
+        self, guard: Guard, sender: FakeSender
+    ) -> None:
+        seen = []
+        for items in ([1, 2], [1, 2, 3], [1, 2, 3], [], None):
+            sender.answers[QUEUE] = told({"items": items})
+            guard.ask()
+            seen.append(guard.queue_is_long)
+        assert seen == [False, True, True, False, False]
+
+    def test_without_a_number_the_queue_is_not_asked_for(
+        self, sender: FakeSender, clock: HandClock
+    ) -> None:
+        sender.answers[QUIET] = told({})
+        Guard(sender, clock, probe=Probe(login="Basic eA==")).ask()
+        assert sender.asked == [WHOAMI, QUIET]
 
 
 class TestSharing:
@@ -268,7 +346,7 @@ class TestInTheBackground:
             if watched.readiness.state is State.READY:
                 ready.set()
 
-        watched = Guard(sender, clock, probe_every=0.001, changed=hear)
+        watched = Guard(sender, clock, probe=Probe(every=0.001), changed=hear)
         watched.start()
         assert ready.wait(PATIENCE)
         watched.stop()
@@ -276,7 +354,7 @@ class TestInTheBackground:
         assert not watched._thread.is_alive()
 
     def test_it_looks_at_once_when_told_to(self, sender: FakeSender, clock: HandClock) -> None:
-        guard = Guard(sender, clock, probe_every=3600.0)
+        guard = Guard(sender, clock, probe=Probe(every=3600.0))
         asked = threading.Semaphore(0)
         sender.on_ask = asked.release
         # While Jenkins is not known to be ready it asks every second: begin with one that is.
@@ -291,3 +369,35 @@ class TestInTheBackground:
         guard.stop()
         guard._thread.join(PATIENCE)
         assert guard.readiness.state is State.READY
+
+    def test_it_asks_every_second_while_webhooks_are_held_for_another_reason(
+        self, sender: FakeSender, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("spigot.guard.HELD_EVERY", 0.001)
+        guard = Guard(sender, clock, probe=Probe(every=3600.0))
+        asked = threading.Semaphore(0)
+        guard.ask()
+        guard.ask()
+        sender.on_ask = asked.release
+        guard.start()
+        assert asked.acquire(timeout=PATIENCE)
+        guard.watch(closely=True)
+        for _ in range(5):
+            assert asked.acquire(timeout=PATIENCE)
+        guard.stop()
+        guard._thread.join(PATIENCE)
+
+    def test_what_was_seen_in_an_earlier_life_tells_of_a_restart(
+        self, sender: FakeSender, clock: HandClock
+    ) -> None:
+        earlier = Guard(sender, clock)
+        earlier.ask()
+        clock.seconds += 500.0
+        sender.answer(Asked(200, {"x-jenkins": "2", "x-jenkins-session": "s2"}), SIGN_ON)
+        later = Guard(sender, clock, memory=earlier.readiness.memory)
+        later.ask()
+        restart = later.ask().restart
+        assert restart is not None
+        assert (restart.gone_at, restart.back_at) == (1100.0, 1600.0)
+        later.recalled(restart)
+        assert later.readiness.restart is None

@@ -6,7 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spigot.errors import Refused, SettingsError
-from spigot.hooks import KNOWN, Hook, Hooks, Presence
+from spigot.hooks import (
+    KNOWN,
+    Hook,
+    Hooks,
+    Presence,
+    question_of,
+    repeat_is_harmless,
+)
 
 HOOKS = Hooks()
 
@@ -242,9 +249,39 @@ def test_a_second_delivery_is_harmless_only_where_nothing_is_built_from_the_body
     assert {hook.path for hook in KNOWN if not hook.repeat_harmless} == {
         "/ghprbhook/",
         "/generic-webhook-trigger/invoke",
+        "/multibranch-webhook-trigger/invoke",
         "/project/",
         "/git/notifyCommit",
         "/dockerhub-webhook/",
         "/dockerregistry-webhook/",
         "/acr-webhook/",
     }
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "harmless"),
+    [
+        ("/github-webhook/", "", True),
+        ("/bitbucket-hook/", "x=1", True),
+        ("/bitbucket-scmsource-hook/notify", "server_url=https%3A%2F%2Fx", True),
+        ("/gitlab-webhook/post", "", True),
+        ("/gitlab-systemhook/post", "", True),
+        ("/gitea-webhook/post", "", True),
+        ("/git/notifyCommit", "url=https%3A%2F%2Fx&token=t", True),
+        ("/git/notifyCommit", "url=x&sha1=abc", False),
+        ("/git/notifyCommit", "url=x&%73ha1=abc", False),
+        ("/generic-webhook-trigger/invoke", "token=t", False),
+        ("/ghprbhook/", "", False),
+        ("/project/folder/job", "", False),
+        ("/our-webhook/", "", False),
+    ],
+)
+def test_a_repeat_is_harmless_by_path_and_query(path: str, query: str, harmless: bool) -> None:
+    assert repeat_is_harmless(path, query) is harmless
+
+
+def test_the_question_of_a_known_path_is_found() -> None:
+    question = question_of("/github-webhook/")
+    assert question is not None
+    assert (question.method, question.loaded) == ("GET", (405,))
+    assert question_of("/project/x") is None

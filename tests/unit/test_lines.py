@@ -10,7 +10,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from spigot.lines import Hold, Job, Lines
+from spigot.lane import Hold
+from spigot.lines import Job, Lines
 
 
 def hold(until: float, times: int = 1, why: str = "500") -> Hold:
@@ -41,6 +42,112 @@ def take_all(lines: Lines, tick: float = 0.0) -> list[int]:
         taken.append(job.position)
         lines.ended(job, tick)
     return taken
+
+
+class TestTurns:
+    def test_live_lanes_and_the_backlog_take_turns(self, lines: Lines) -> None:
+        fill(lines, *"abcd")
+        for position, lane in enumerate("xyz", 11):
+            lines.add(lane, "/p", position, live=True, tick=0.0)
+        assert take_all(lines) == [11, 1, 12, 2, 13, 3, 4]
+
+    def test_a_live_lane_stays_one_until_it_is_empty(self, lines: Lines) -> None:
+        fill(lines, *"aabb")
+        for position in (11, 12, 13):
+            lines.add("x", "/p", position, live=True, tick=0.0)
+        assert take_all(lines) == [11, 1, 12, 3, 13, 2, 4]
+
+    def test_what_comes_behind_a_backlog_waits_in_its_lane(self, lines: Lines) -> None:
+        fill(lines, *"ab")
+        lines.add("a", "/p", 11, live=True, tick=0.0)
+        assert take_all(lines) == [1, 2, 11]
+
+
+class TestGap:
+    LANES = ("/p acme/app", "/q acme/app", "/p acme/lib", "/p")
+
+    @pytest.fixture
+    def lines(self) -> Lines:
+        return Lines(gap=2.0)
+
+    def test_the_next_of_a_repository_waits_at_whatever_path(self, lines: Lines) -> None:
+        lines.add("/p acme/app", "/p", 1, tick=0.0)
+        lines.add("/q acme/app", "/q", 2, tick=0.0)
+        assert take_all(lines) == [1]
+        assert lines.next_alarm() == 2.0
+        assert take_all(lines, 1.9) == []
+        assert take_all(lines, 2.0) == [2]
+
+    def test_other_repositories_and_what_names_none_do_not_wait(self, lines: Lines) -> None:
+        for position, lane in enumerate(["/p a", "/p b", "/p", "/p", "/p"], 1):
+            lines.add(lane, "/p", position, tick=0.0)
+        assert take_all(lines) == [1, 2, 3, 4, 5]
+
+    def test_a_lane_keeps_its_order_and_its_gap(self, lines: Lines) -> None:
+        for position in range(1, 4):
+            lines.add("/p a", "/p", position, tick=0.0)
+        seen = [(tick / 2, take_all(lines, tick / 2)) for tick in range(10)]
+        assert [(tick, got) for tick, got in seen if got] == [(0.0, [1]), (2.0, [2]), (4.0, [3])]
+
+    def test_repositories_of_long_ago_are_forgotten(self, lines: Lines) -> None:
+        for number in range(1000):
+            lines.add(f"/p {number}", "/p", number, tick=float(number))
+            take_all(lines, float(number))
+        assert len(lines._sent) <= 3
+
+
+class TestRecall:
+    """What Jenkins forgot comes back at its old position, before all others of its lane."""
+
+    def test_it_goes_before_those_that_wait(self, lines: Lines) -> None:
+        fill(lines, "a", "a", start=11)
+        lines.add("a", "/p", 3, tick=0.0)
+        lines.add("a", "/p", 4, tick=0.0)
+        assert take_all(lines) == [3, 4, 11, 12]
+
+    def test_it_does_not_go_before_one_that_is_on_its_way(self, lines: Lines) -> None:
+        fill(lines, "a", "a", start=11)
+        job = take(lines)
+        lines.add("a", "/p", 3, tick=0.0)
+        lines.ended(job, 0.0)
+        assert take_all(lines) == [3, 12]
+
+    def test_one_that_comes_back_lets_it_pass(self, lines: Lines) -> None:
+        fill(lines, "a", "a", start=11)
+        job = take(lines)
+        lines.add("a", "/p", 3, tick=0.0)
+        lines.back(job, 0.0)
+        assert take(lines).position == 11
+
+    def test_a_head_that_sleeps_lets_it_pass_and_sleeps_on(self, lines: Lines) -> None:
+        fill(lines, "a", "a", start=11)
+        lines.again(take(lines), 9.0, 0.0)
+        lines.add("a", "/p", 3, tick=0.0)
+        assert take_all(lines) == [3]
+        assert take_all(lines, 8.9) == []
+        assert take_all(lines, 9.0) == [11, 12]
+
+    def test_a_head_whose_time_came_meanwhile_goes_next(self, lines: Lines) -> None:
+        fill(lines, "a", start=11)
+        lines.again(take(lines), 9.0, 0.0)
+        lines.add("a", "/p", 3, tick=0.0)
+        job = take(lines)
+        assert lines.take(10.0) is None
+        lines.ended(job, 10.0)
+        assert take(lines, 10.0).position == 11
+
+    def test_a_dropped_head_that_would_sleep_on_is_roused(self, lines: Lines) -> None:
+        fill(lines, "a", start=11)
+        lines.again(take(lines), 900.0, 0.0)
+        lines.add("a", "/p", 3, tick=0.0)
+        assert take_all(lines) == [3]
+        assert lines.asleep() == {11: "a"}
+        lines.rouse("a", 1.0)
+        assert take_all(lines, 1.0) == [11]
+
+    def test_in_an_empty_lane_it_is_alone(self, lines: Lines) -> None:
+        lines.add("a", "/p", 3, tick=0.0)
+        assert take_all(lines) == [3]
 
 
 class TestLanes:

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+import json
 from itertools import product
+from typing import TYPE_CHECKING
 
 import pytest
 
-from spigot.ports import Asked
 from spigot.readiness import (
     DOUBT_SECONDS,
+    SESSIONS,
     Moment,
     Readiness,
-    Sight,
-    State,
+    Restart,
     after_failure,
     after_no_connection,
     after_probe,
+    after_recall,
     after_taken,
-    read,
     unknown,
 )
+from spigot.sight import Sight, State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SEEN = Sight(State.READY, "200 with X-Jenkins", "s1")
-AWAY = Sight(State.NOT_READY, "503, starting or under maintenance")
+AWAY = Sight(State.NOT_READY, "503, starting")
 MUTE = Sight(State.UNKNOWN, "302 without X-Jenkins")
 
 THEN = Moment(1000.0, 10.0)
@@ -47,39 +52,6 @@ STATES = {
     "in doubt": DOUBTED,
     "down": DOWN,
 }
-
-
-class TestReading:
-    @pytest.mark.parametrize("status", [200, 302, 401, 403, 404, 500])
-    def test_x_jenkins_on_the_answer_says_ready_whatever_the_status(self, status: int) -> None:
-        sight = read(Asked(status, {"x-jenkins": "2.579", "x-jenkins-session": "abc"}))
-        assert sight == Sight(State.READY, f"{status} with X-Jenkins", "abc")
-
-    def test_a_jenkins_that_names_no_session_is_ready_too(self) -> None:
-        assert read(Asked(200, {"x-jenkins": "1.400"})).session == ""
-
-    @pytest.mark.parametrize("headers", [{}, {"x-jenkins": "2.579"}])
-    def test_a_503_says_not_ready_even_if_jenkins_signed_it(self, headers: dict[str, str]) -> None:
-        assert read(Asked(503, headers)).state is State.NOT_READY
-
-    @pytest.mark.parametrize("status", [301, 302, 303, 307, 308, 401, 403, 404])
-    def test_where_single_sign_on_answers_nothing_is_known(self, status: int) -> None:
-        sight = read(Asked(status, {"x-jenkins-session": "somebody else's"}))
-        assert sight.state is State.UNKNOWN
-        assert sight.evidence.startswith(f"{status} without X-Jenkins")
-        assert sight.session == ""
-
-    def test_a_good_page_that_is_not_jenkins_own_is_a_maintenance_page(self) -> None:
-        sight = read(Asked(200, {"server": "nginx"}))
-        assert sight.state is State.NOT_READY
-        assert "not Jenkins' own page" in sight.evidence
-
-    @pytest.mark.parametrize("status", [400, 429, 500, 502, 504])
-    def test_other_errors_say_not_ready(self, status: int) -> None:
-        assert read(Asked(status, {})) == Sight(State.NOT_READY, f"{status} from the probe")
-
-    def test_no_answer_says_not_ready_and_why(self) -> None:
-        assert read(Asked(0, {}, error="timed out")) == Sight(State.NOT_READY, "timed out")
 
 
 AFTER_ONE_SIGHT = {
@@ -139,7 +111,7 @@ class TestProbes:
         assert known.state is not State.READY
 
     def test_the_first_good_probe_is_shown_as_such(self) -> None:
-        assert after_probe(DOWN, SEEN, NOW).evidence == "200 with X-Jenkins, once so far"
+        assert after_probe(DOWN, SEEN, NOW).evidence == "200 with X-Jenkins once, coming back"
 
     def test_the_time_of_ready_begins_with_the_second_good_probe(self) -> None:
         known = after_probe(after_probe(DOWN, SEEN, NOW), SEEN, moment(1))
@@ -232,5 +204,130 @@ class TestDeliveries:
 
 
 def test_at_first_nothing_is_known() -> None:
-    assert Readiness(State.UNKNOWN, 1000.0, 10.0, "not asked yet") == FIRST
+    assert Readiness(State.UNKNOWN, 1000.0, 10.0, "not asked yet", 1000.0) == FIRST
     assert FIRST.ready_for(99.0) is None
+
+
+QUIET = Sight(State.NOT_READY, "quietingDown, quieting down", "s1")
+REBORN = SEEN._replace(session="s2")
+
+
+def at_each_second(known: Readiness, *sights: Sight) -> Readiness:
+    """Let one sight a second follow, from NOW on."""
+    for seconds, sight in enumerate(sights):
+        known = after_probe(known, sight, moment(seconds))
+    return known
+
+
+class TestRestarts:
+    BEFORE = at_each_second(unknown(THEN), SEEN, SEEN)  # seen alive at NOW + 1
+
+    def test_it_counts_from_the_first_sign_of_the_end(self) -> None:
+        known = at_each_second(self.BEFORE, SEEN, AWAY, AWAY, REBORN, REBORN)
+        assert known.restart == Restart(gone_at=NOW.now + 1, back_at=NOW.now + 3)
+
+    def test_where_the_outage_was_missed_it_counts_from_the_last_sight_of_the_old_boot(
+        self,
+    ) -> None:
+        known = after_probe(self.BEFORE, REBORN, moment(30))
+        assert known.restart == Restart(gone_at=NOW.now + 1, back_at=NOW.now + 30)
+        assert known.since == NOW.now + 30
+
+    def test_a_quiet_down_is_no_end(self) -> None:
+        known = at_each_second(self.BEFORE, QUIET, QUIET, AWAY, REBORN)
+        assert known.restart == Restart(gone_at=NOW.now + 2, back_at=NOW.now + 3)
+
+    def test_a_boot_that_comes_back_has_forgotten_nothing(self) -> None:
+        known = at_each_second(self.BEFORE, AWAY, SEEN, SEEN)
+        assert (known.restart, known.gone_at) == (None, None)
+
+    def test_an_outage_after_which_the_same_boot_was_seen_does_not_count(self) -> None:
+        known = at_each_second(self.BEFORE, AWAY, SEEN, SEEN, AWAY, REBORN)
+        assert known.restart == Restart(gone_at=NOW.now + 3, back_at=NOW.now + 4)
+
+    def test_boots_that_take_turns_behind_a_load_balancer_are_no_restarts(self) -> None:
+        known = at_each_second(self.BEFORE, REBORN)
+        assert known.restart is not None
+        known = after_recall(known, known.restart)
+        assert at_each_second(known, SEEN, REBORN, SEEN, REBORN, AWAY, SEEN).restart is None
+
+    def test_the_first_boot_ever_seen_is_no_restart(self) -> None:
+        assert at_each_second(unknown(THEN), AWAY, REBORN, REBORN).restart is None
+
+    def test_a_sign_on_in_between_tells_nothing(self) -> None:
+        known = at_each_second(self.BEFORE, MUTE, MUTE, REBORN)
+        assert known.restart == Restart(gone_at=NOW.now + 1, back_at=NOW.now + 2)
+
+    def test_of_two_restarts_the_earlier_end_counts_until_it_was_recalled(self) -> None:
+        third = SEEN._replace(session="s3")
+        known = at_each_second(self.BEFORE, AWAY, REBORN, AWAY, third)
+        assert known.restart == Restart(gone_at=NOW.now, back_at=NOW.now + 3)
+
+    def test_what_was_recalled_is_done_with_unless_it_has_restarted_again(self) -> None:
+        known = at_each_second(self.BEFORE, AWAY, REBORN)
+        first = known.restart
+        assert first is not None
+        assert after_recall(known, first).restart is None
+        later = after_probe(known, SEEN._replace(session="s3"), moment(9))
+        assert after_recall(later, first).restart == Restart(first.gone_at, NOW.now + 9)
+
+    def test_what_was_seen_outlives_the_process(self) -> None:
+        before = at_each_second(self.BEFORE, SEEN, AWAY)
+        again = unknown(moment(60), json.loads(json.dumps(before.memory)))
+        assert (again.state, again.evidence) == (State.UNKNOWN, "not asked yet")
+        assert after_probe(again, SEEN, moment(61)).restart is None
+        back = after_probe(again, REBORN, moment(61))
+        assert back.restart == Restart(gone_at=NOW.now + 1, back_at=NOW.now + 61)
+        assert unknown(moment(70), json.loads(json.dumps(back.memory))).restart == back.restart
+
+    def test_only_so_many_boots_are_remembered(self) -> None:
+        sights = [SEEN._replace(session=f"s{number}") for number in range(100)]
+        known = at_each_second(self.BEFORE, *sights)
+        assert len(known.sessions) == SESSIONS
+        assert known.session == known.sessions[-1] == "s99"
+
+    @pytest.mark.parametrize("memory", [{}, None, {"pid": 7, "jenkins": "ready"}])
+    def test_without_a_memory_nothing_is_known(self, memory: dict[str, object] | None) -> None:
+        assert unknown(THEN, memory) == FIRST
+
+
+OBSERVATIONS: dict[str, Callable[[Readiness, Moment], Readiness]] = {
+    "seen": lambda known, at: after_probe(known, SEEN, at),
+    "reborn": lambda known, at: after_probe(known, REBORN, at),
+    "quiet": lambda known, at: after_probe(known, QUIET, at),
+    "away": lambda known, at: after_probe(known, AWAY, at),
+    "mute": lambda known, at: after_probe(known, MUTE, at),
+    "refused": lambda known, at: after_no_connection(known, "connection refused", at),
+    "taken": after_taken,
+    "failed": lambda known, at: after_failure(known, "500 to a webhook", at),
+}
+
+
+@pytest.mark.parametrize("first", OBSERVATIONS)
+def test_whatever_is_observed_in_whatever_order_the_rules_hold(first: str) -> None:
+    good, bad = {"seen", "reborn"}, {"quiet", "away", "refused"}
+    for rest in product(OBSERVATIONS, repeat=4):
+        names = (first, *rest)
+        known = unknown(THEN)
+        boots: list[str] = []
+        for seconds, name in enumerate(names):
+            before, at = known, moment(seconds)
+            known = OBSERVATIONS[name](before, at)
+            boot = {"seen": "s1", "quiet": "s1", "reborn": "s2"}.get(name)
+            new_boot = boot is not None and bool(boots) and boot not in boots
+            boots += [boot] if boot else []
+            if name in bad:
+                assert known.state is State.NOT_READY, names
+            if before.state is State.NOT_READY and known.state is State.READY:
+                assert name in good, names
+                assert names[seconds - 1] in good | {"taken", "failed"}, names
+            if known.state is not before.state and name != "failed" and not before.doubt_tick:
+                assert Moment(known.since, known.since_tick) == at, names
+            assert (known.restart != before.restart) == new_boot, names
+            assert known.sessions == tuple(dict.fromkeys(reversed(boots)))[::-1], names
+            if known.restart:
+                assert known.restart.gone_at <= known.restart.back_at <= at.now, names
+            if name in {"away", "refused"}:
+                assert known.gone_at is not None, names
+            elif boot:
+                assert (known.gone_at, known.seen_at) == (None, at.now), names

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from spigot.errors import StoreError
-from spigot.lines import Hold
+from spigot.lane import Hold
 from spigot.ports import Clock
-from spigot.readiness import Readiness, State
-from spigot.report import LEAST_GAP, RETRY_GAP, Reporter
+from spigot.readiness import Readiness, Restart
+from spigot.report import LEAST_GAP, RETRY_GAP, SEEN_GAP, Reporter
+from spigot.sight import State
 
 if TYPE_CHECKING:
     from spigot.drain import Drain
@@ -27,6 +28,7 @@ class World(Clock):
         self.failing = False
         self.holds: dict[str, Hold] = {}
         self.halted = ""
+        self.slow = ""
         self.resting: int | None = None
         self.readiness = Readiness(State.READY, 900.0, 0.0, "200 with X-Jenkins")
         self.tick = 0.0
@@ -56,6 +58,11 @@ def reporter(world: World) -> Reporter:
 def test_it_reports_what_the_status_is_made_of(world: World, reporter: Reporter) -> None:
     world.holds = {"/dockerhub-webhook/sesame/notify": Hold("404", 950.0, 5.0, 1, 7.0)}
     world.halted, world.resting = "The disk is full.", 4
+    world.slow = "Jenkins' build queue is long"
+    world.readiness = Readiness(
+        State.READY, 900.0, 0.0, "200 with X-Jenkins", 890.0, session="s1", sessions=("s1",),
+        seen_at=899.0, restart=Restart(800.0, 820.0),
+    )  # fmt: skip
     reporter.report()
     (report,) = world.reports
     assert isinstance(report.pop("pid"), int)
@@ -63,10 +70,17 @@ def test_it_reports_what_the_status_is_made_of(world: World, reporter: Reporter)
         "jenkins": "ready",
         "jenkins_since": 900.0,
         "evidence": "200 with X-Jenkins",
+        "evidence_since": 890.0,
+        "slow": "Jenkins' build queue is long",
         "halted": "The disk is full.",
         "paths_held": {"/dockerhub-webhook/***/notify": "404"},
         "holds": [["/dockerhub-webhook/sesame/notify", "404", 950.0, 1]],
         "resting": 4,
+        "session": "s1",
+        "sessions": ["s1"],
+        "seen_at": 899.0,
+        "gone_at": None,
+        "restart": [800.0, 820.0],
     }
 
 
@@ -75,6 +89,16 @@ def test_no_news_is_not_written(world: World, reporter: Reporter) -> None:
         reporter.report()
         world.tick += 10
     assert len(world.reports) == 1
+
+
+def test_that_jenkins_was_seen_again_is_written_now_and_then(
+    world: World, reporter: Reporter
+) -> None:
+    for second in range(60):
+        world.tick = float(second)
+        world.readiness = world.readiness._replace(seen_at=world.tick)
+        reporter.report()
+    assert len(world.reports) == 60 // (SEEN_GAP + 1) + 1
 
 
 def test_quick_changes_are_gathered(world: World, reporter: Reporter) -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import time
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from spigot.status import iso, status
+from spigot.status import status, summary
 from spigot.stores.panel import Counts
 from spigot.valve import ValveRow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 NOW = 1772366400.0  # 2026-03-01 12:00 UTC
 ON = ValveRow(since=NOW - 60)
@@ -45,12 +49,6 @@ def test_it_has_every_key_of_the_contract_and_no_other(
     known = status(OFF, THREE, report, serving=serving, now=NOW)
     assert list(known) == KEYS
     assert json.loads(json.dumps(known)) == known
-
-
-def test_times_are_iso_8601_in_utc() -> None:
-    assert iso(NOW) == "2026-03-01T12:00:00.000Z"
-    assert iso(NOW + 0.0404) == "2026-03-01T12:00:00.040Z"
-    assert iso(None) is None
 
 
 def test_all_is_well() -> None:
@@ -141,3 +139,57 @@ def test_a_gateway_that_has_reported_nothing_yet_has_not_asked() -> None:
     known = status(ON, NONE, {}, serving=True, now=NOW)
     assert (known["jenkins"], known["evidence"]) == ("unknown", "not asked yet")
     assert known["jenkins_since"] is None
+
+
+class TestSummary:
+    @pytest.fixture(autouse=True)
+    def utc(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+        with monkeypatch.context() as patch:
+            patch.setenv("TZ", "UTC")
+            time.tzset()
+            yield
+        time.tzset()
+
+    def test_it_says_what_is_going_on_in_one_line(self) -> None:
+        starting: dict[str, Any] = {
+            "jenkins": "not ready",
+            "jenkins_since": NOW - 40,
+            "evidence": "503, starting",
+        }
+        assert summary(of(OFF, THREE, **starting), NOW) == (
+            "OFF since 11:59 (upgrade), on again at 12:01; Jenkins starting for 40s; "
+            "3 webhooks waiting, the oldest for 12s"
+        )
+
+    def test_it_is_short_where_all_is_well(self) -> None:
+        assert summary(of(), NOW) == "ON since 11:59; Jenkins ready for 1h; 0 webhooks waiting"
+
+    @pytest.mark.parametrize(
+        ("evidence", "phase"),
+        [
+            ("503, starting", "starting"),
+            ("quietingDown, quieting down (upgrade)", "quieting down (upgrade)"),
+            ("connection refused", "not ready"),
+            ("200 with X-Jenkins once, coming back", "coming back"),
+        ],
+    )
+    def test_it_names_what_jenkins_is_doing(self, evidence: str, phase: str) -> None:
+        known = of(jenkins="not ready", evidence=evidence)
+        assert f"Jenkins {phase} for 1h" in summary(known, NOW)
+
+    def test_without_a_gateway_nothing_is_known_of_jenkins(self) -> None:
+        assert "; Jenkins unknown; " in summary(of(serving=False), NOW)
+
+    def test_the_evidence_says_since_when(self) -> None:
+        assert of(evidence="503, starting", evidence_since=NOW - 9)["evidence"] == (
+            "503 since 11:59:51, starting"
+        )
+        assert of(evidence="connection refused", evidence_since=NOW - 9)["evidence"] == (
+            "connection refused since 11:59:51"
+        )
+
+
+def test_webhooks_that_go_slowly_on_purpose_are_said_to() -> None:
+    assert of(counts=THREE, slow="Jenkins' build queue is long")["next"] == (
+        "3 webhooks delivered one a second at most: Jenkins' build queue is long"
+    )

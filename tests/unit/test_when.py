@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from spigot.commands.when import local, read_back, read_length, read_time, read_until
+from spigot.commands.when import read_back, read_length, read_time, read_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -83,8 +83,3 @@ def test_a_duration_that_is_none_is_refused(read: Callable[[str, float], float],
 def test_a_time_beyond_all_clocks_is_refused() -> None:
     with pytest.raises(ValueError, match="is not"):
         read_time("0001-01-01T00:00")
-
-
-def test_a_time_of_today_is_shown_without_its_date() -> None:
-    assert local(NOON - 60, NOON) == "11:59"
-    assert local(NOON - 86400, NOON) == "2026-02-28 12:00"

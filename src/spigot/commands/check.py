@@ -11,7 +11,7 @@ from spigot.commands.common import Start, data_option, json_option, print_json, 
 from spigot.commands.tables import Column, table
 from spigot.errors import NoRoom, SettingsError, StoreError
 from spigot.masking import mask_path, printable
-from spigot.readiness import State
+from spigot.sight import State
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,8 +68,9 @@ def check_command(start: Start, *, target: str | None, data: str | None, as_json
     probes = look_at_jenkins(jenkins, settings)
     ready = next((probe.good for probe in probes if probe.good is not None), None)
     hooks = look_at_hooks(jenkins, hooks_of(settings), settings, reachable=ready is not False)
+    token = look_at_token(jenkins, settings) if ready is not False else []
     jenkins.close()
-    unfit = [one for one in (directory, *hooks) if one.needed and one.good is False]
+    unfit = [one for one in (directory, *hooks, *token) if one.needed and one.good is False]
     notes = [_SIGNATURES]
     lost = any(one.good is False for one in hooks) and not any(one.good for one in hooks)
     if lost:
@@ -81,14 +82,14 @@ def check_command(start: Start, *, target: str | None, data: str | None, as_json
                 "ok": ok,
                 "target": settings.target.url,
                 "data": _object(directory),
-                "probes": [_object(probe) for probe in probes],
+                "probes": [_object(probe) for probe in (*probes, *token)],
                 "hooks": [_object(hook) for hook in hooks],
                 "notes": notes,
             }
         )
     else:
         _print("Data directory", [directory])
-        _print(f"Jenkins at {settings.target.url}", probes)
+        _print(f"Jenkins at {settings.target.url}", [*probes, *token])
         _print("Hooks at Jenkins (* the configuration needs it)", hooks)
         for note in notes:
             click.echo(note)
@@ -119,15 +120,33 @@ def look_at_data(directory: Path, min_free: int) -> Finding:
 
 def look_at_jenkins(jenkins: Jenkins, settings: Settings) -> list[Finding]:
     """Ask each probe that may tell whether Jenkins is ready."""
-    from spigot import readiness
+    from spigot.app import probe_of
     from spigot.guard import CANDIDATES
+    from spigot.sight import read
 
+    probe = probe_of(settings)
     findings = []
     for path in [settings.probe] if settings.probe else CANDIDATES:
-        sight = readiness.read(jenkins.ask("GET", path, {"User-Agent": "spigot"}))
+        sight = read(jenkins.ask("GET", path, {"User-Agent": "spigot"}), probe.expected)
         good = {State.READY: True, State.NOT_READY: False, State.UNKNOWN: None}[sight.state]
         findings.append(Finding(path, good, f"{sight.state}: {sight.evidence}"))
     return findings
+
+
+def look_at_token(jenkins: Jenkins, settings: Settings) -> list[Finding]:
+    """Ask with the API token, if there is one, whether Jenkins is quieting down."""
+    from spigot.app import probe_of
+    from spigot.sight import QUIET_QUESTION
+
+    login = probe_of(settings).login
+    if not login:
+        return []
+    asked = jenkins.ask("GET", QUIET_QUESTION, {"User-Agent": "spigot", "Authorization": login})
+    what = "/api/json with api_token"
+    if asked.status == 200 and b"quietingDown" in asked.body:
+        return [Finding(what, good=True, why="a quiet-down will be seen", needed=True)]
+    why = asked.error or f"{asked.status}: api_token has to be USER:TOKEN of one with Overall/Read"
+    return [Finding(what, good=False if asked.status else None, why=why, needed=True)]
 
 
 def look_at_hooks(

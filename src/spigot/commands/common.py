@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from spigot.settings import Settings
     from spigot.stores.sqlite import SqliteStore
@@ -27,6 +27,11 @@ target_option = click.option(
     metavar="URL",
     help="Jenkins: its URL with the context path. [SPIGOT_TARGET, TARGET_URL]",
 )
+SPARE = 5.0
+"""Seconds beyond Jenkins' time to answer that an attempt may need to be recorded."""
+
+_LOOK_EVERY = 0.02
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
 
@@ -71,6 +76,35 @@ def status_of(store: SqliteStore) -> dict[str, Any]:
     from spigot import status
 
     return status.status_of(store.panel, serving=store.lock.held(), now=time.time())
+
+
+def rests(
+    store: SqliteStore,
+    version: int,
+    patience: float,
+    pause: Callable[[float], None] = time.sleep,
+) -> bool:
+    """Wait until no attempt runs, no gateway does, or somebody opened the valve again.
+
+    Args:
+        store: Where the gateway reports.
+        version: The version of the valve that closed it.
+        patience: Seconds to wait at most.
+        pause: Waits for so many seconds.
+
+    Returns:
+        Whether it is so; if not, an attempt still runs.
+    """
+    end = time.monotonic() + patience
+    while store.lock.held():
+        valve = store.panel.valve()
+        resting = store.panel.report().get("resting")
+        if valve.on or (resting is not None and resting >= version):
+            return True
+        if time.monotonic() >= end:
+            return False
+        pause(_LOOK_EVERY)
+    return True
 
 
 def print_json(value: Any) -> None:

@@ -8,26 +8,25 @@ from typing import TYPE_CHECKING
 import click
 
 from spigot.commands.common import (
+    SPARE,
     Start,
     data_option,
     json_option,
     opened,
     print_json,
+    rests,
     status_of,
 )
-from spigot.commands.when import local, read_length, read_until, reads
+from spigot.commands.when import read_length, read_until, reads
 from spigot.errors import SpigotError
 from spigot.masking import printable
 from spigot.status import webhooks
+from spigot.times import local
 from spigot.units import format_duration
 
 if TYPE_CHECKING:
     from spigot.stores.sqlite import SqliteStore
     from spigot.valve import ValveRow
-
-_LOOK_EVERY = 0.02
-_SPARE = 5.0
-"""Seconds beyond Jenkins' time to answer that an attempt may need to be recorded."""
 
 
 @click.command("on")
@@ -80,28 +79,15 @@ def off_command(
     with opened(settings) as store:
         end = until if length is None else time.time() + length
         version = store.panel.set_valve(on=False, reason=reason.strip(), until=end).version
-        patience = settings.read_timeout + _SPARE
-        rests = no_wait or _rests(store, version, time.monotonic() + patience)
+        patience = settings.read_timeout + SPARE
+        rest = no_wait or rests(store, version, patience)
         _say(store, as_json=as_json)
-        if not rests:
+        if not rest:
             raise SpigotError(
                 f"An attempt still runs after {format_duration(patience)}: Jenkins may be sending "
                 "its answer slowly. The valve is OFF and nothing new is sent; run `spigot off` "
                 "again to go on waiting."
             )
-
-
-def _rests(store: SqliteStore, version: int, end: float) -> bool:
-    """Wait until no attempt runs, no gateway does, or somebody opened the valve again."""
-    while store.lock.held():
-        valve = store.panel.valve()
-        resting = store.panel.report().get("resting")
-        if valve.on or (resting is not None and resting >= version):
-            return True
-        if time.monotonic() >= end:
-            return False
-        time.sleep(_LOOK_EVERY)
-    return True
 
 
 def _say(store: SqliteStore, *, as_json: bool) -> None:

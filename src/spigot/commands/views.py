@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from spigot.commands.tables import Column, table
-from spigot.commands.when import local, local_second, read_time
+from spigot.commands.when import read_time
 from spigot.masking import mask_headers, mask_path, mask_query, mask_text, printable, secrets_of
-from spigot.status import iso, webhooks
+from spigot.status import summary, webhooks
+from spigot.times import iso, local, local_second
 from spigot.units import format_duration, format_size
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def status(known: dict[str, Any], now: float) -> str:
         now: UNIX seconds.
     """
     rows = [
-        ("Valve", _word(known["valve"]) + _since(known["since"], now) + _why(known, now)),
+        ("Valve", _word(known["valve"]) + printable(summary(known, now)[len(known["valve"]) :])),
         (
             "Jenkins",
             _word(known["jenkins"]) + _since(known["jenkins_since"], now)
@@ -170,11 +171,6 @@ def _word(word: str) -> str:
 
 def _since(iso_time: str | None, now: float) -> str:
     return f" since {local(read_time(iso_time), now)}" if iso_time and read_time(iso_time) else ""
-
-
-def _why(known: dict[str, Any], now: float) -> str:
-    reason = printable(f" ({known['reason']})") if known["reason"] else ""
-    return reason + (f", until {local(read_time(known['until']), now)}" if known["until"] else "")
 
 
 def _numbers(known: dict[str, Any]) -> str:

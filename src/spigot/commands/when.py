@@ -1,4 +1,4 @@
-"""Points in time as people write and read them. Pure: the present is passed in."""
+"""Points in time as people write them. Pure: the present is passed in."""
 
 from __future__ import annotations
 
@@ -62,17 +62,6 @@ def read_back(text: str, now: float) -> float:
         return read_time(text)
     except ValueError:
         raise ValueError(f"{text!r} is neither {_ISO} nor {DURATION}") from None
-
-
-def local(seconds: float, now: float) -> str:
-    """Return a time on the local clock: ``14:02`` if it is of today, else with its date."""
-    at, here = datetime.fromtimestamp(seconds), datetime.fromtimestamp(now)
-    return at.strftime("%H:%M" if at.date() == here.date() else "%Y-%m-%d %H:%M")
-
-
-def local_second(seconds: float) -> str:
-    """Return a time on the local clock with its date and seconds."""
-    return datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def read_length(text: str, _now: float) -> float:

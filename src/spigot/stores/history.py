@@ -208,8 +208,8 @@ class History:
             position = last
             for serial in serials:
                 position += db.execute(
-                    "INSERT INTO waiting SELECT ?, w.serial, e.delivery, w.lane, w.path, 0, 0, 0 "
-                    "FROM ended e JOIN webhooks w ON w.serial = e.serial WHERE e.serial = ?",
+                    "INSERT INTO waiting SELECT ?, w.serial, e.delivery, w.lane, w.path, 0, 0, 0, "
+                    "0 FROM ended e JOIN webhooks w ON w.serial = e.serial WHERE e.serial = ?",
                     (position + 1, serial),
                 ).rowcount
                 db.execute("DELETE FROM ended WHERE serial = ?", (serial,))

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 from spigot.errors import StoreError
 from spigot.ports import Clock, Loaded, Signs
 from spigot.stores.history import Detail, Entry, Selection, Try
-from spigot.stores.panel import Counts
+from spigot.stores.panel import Backlog, Counts
 from spigot.valve import ValveRow, effective
 from spigot.webhook import Attempt, Place, Receipt, State, Verdict, Webhook
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
 
 @dataclass
@@ -95,7 +95,7 @@ class MemoryStore:
         """Return the next waiting places; see `ports.Queue.places_after`."""
         with self._lock:
             places = [kept.place for kept in self._waiting.values()]
-        return [place for place in places if place.position > position][:limit]
+        return sorted(place for place in places if place.position > position)[:limit]
 
     def still_waiting(self, positions: list[int]) -> set[int]:
         """Return those that still wait; see `ports.Queue.still_waiting`."""
@@ -133,6 +133,30 @@ class MemoryStore:
                 delay=decision.delay if again else 0.0,
                 attempts=waits.place.attempts + decision.counted,
             )
+
+    def recall(
+        self, since: float, until: float, chosen: Callable[[str, str], bool]
+    ) -> Iterator[list[Place]]:
+        """Let delivered webhooks wait once more; see `ports.Queue.recall`."""
+        places: list[Place] = []
+        with self._lock:
+            for kept in self._kept:
+                webhook = kept.webhook
+                taken = kept.state is State.DELIVERED and 200 <= kept.status < 300
+                if (
+                    taken
+                    and since <= (kept.ended_at or 0.0) <= until
+                    and chosen(webhook.path, webhook.query)
+                ):
+                    kept.state, kept.ended_at, kept.reason, kept.status = State.WAITING, None, "", 0
+                    kept.place = Place(
+                        kept.serial, webhook.lane, webhook.path, 0.0, 0.0, 0, recalled=True
+                    )
+                    self._waiting[kept.serial] = kept
+                    places.append(kept.place)
+            self._version += bool(places)
+        if places:
+            yield places
 
     def signs(self) -> Signs:
         """Return what a gateway watches; see `ports.Queue.signs`."""
@@ -190,7 +214,7 @@ class MemoryStore:
         """Count."""
         with self._lock:
             dead = sum(kept.state is State.DEAD and kept.resolved_by is None for kept in self._kept)
-            oldest = next(iter(self._waiting.values()), None)
+            oldest = self._waiting[min(self._waiting)] if self._waiting else None
             return Counts(
                 len(self._kept),
                 len(self._waiting),
@@ -198,6 +222,14 @@ class MemoryStore:
                 dead,
                 oldest.webhook.received_at if oldest else None,
             )
+
+    def backlog(self, position: int, held: Collection[str] = ()) -> Backlog:
+        """Count what waits up to a position; see `ports.Panel.backlog`."""
+        with self._lock:
+            places = [kept.place for at, kept in self._waiting.items() if at <= position]
+        asleep = {place.lane for place in places if place.due_at > self._clock.now()}
+        later = sum(place.path in held or place.lane in asleep for place in places)
+        return Backlog(len(places) - later, later)
 
     def valve(self) -> ValveRow:
         """Return the valve as it stands now."""
@@ -246,7 +278,7 @@ class MemoryStore:
     def _wait(self, kept: _Kept) -> None:
         """Let it wait at the end of its lane, with fresh attempts."""
         self._position += 1
-        kept.place = kept.place._replace(position=self._position, due_at=0.0, delay=0.0, attempts=0)
+        kept.place = Place(self._position, kept.webhook.lane, kept.webhook.path, 0.0, 0.0, 0)
         self._waiting[self._position] = kept
 
     def _edit(self, count: int) -> None:

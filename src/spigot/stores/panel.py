@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from spigot.stores.database import marks
 from spigot.valve import ValveRow, effective
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Collection
 
     from spigot.ports import Clock
     from spigot.stores.reader import Reader
@@ -31,6 +33,19 @@ class Counts(NamedTuple):
     delivered: int
     dead: int
     oldest_received_at: float | None
+
+
+class Backlog(NamedTuple):
+    """How many webhooks of a backlog still wait; what came after it does not count.
+
+    Attributes:
+        left: Those that may flow now, as far as they themselves are concerned.
+        later: Those that wait for something besides the flow: for a held path, for a retry that is
+            not due yet, or behind such a one in their lane.
+    """
+
+    left: int
+    later: int
 
 
 class Panel:
@@ -61,6 +76,19 @@ class Panel:
         )
         return Counts(stored, waiting, delivered, dead,
                       oldest[0][0] if oldest else None)  # fmt: skip
+
+    def backlog(self, position: int, held: Collection[str] = ()) -> Backlog:
+        """Count what waits up to a position; see `ports.Panel.backlog`.
+
+        Reads each row of `waiting`: a third of a second for a million.
+        """
+        ((waiting, later),) = self._reader.read(
+            f"SELECT count(*), count(CASE WHEN path IN ({marks(held)}) OR lane IN "
+            "(SELECT lane FROM waiting WHERE position <= ? AND due_at > ?) THEN 1 END) "
+            "FROM waiting WHERE position <= ?",
+            [*held, position, self._clock.now(), position],
+        )
+        return Backlog(waiting - later, later)
 
     def valve(self) -> ValveRow:
         """Return the valve as it stands now."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spigot.ports import Clock, Loaded, Signs
-from spigot.stores import database, settlements
+from spigot.stores import database, recalls, settlements
 from spigot.stores.arrivals import Arrival, Arrivals, delivery_key
 from spigot.stores.content import PIECE_BYTES, Recent, pack, read
 from spigot.stores.history import History
@@ -19,7 +19,7 @@ from spigot.webhook import Place, Webhook
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from spigot.webhook import Attempt, Receipt
@@ -95,7 +95,7 @@ class SqliteStore:
     def places_after(self, position: int, limit: int) -> list[Place]:
         """Return the next waiting places; see `ports.Queue.places_after`."""
         rows = self._reader.read(
-            "SELECT position, lane, path, due_at, delay, attempts FROM waiting "
+            "SELECT position, lane, path, due_at, delay, attempts, recalled FROM waiting "
             "WHERE position > ? ORDER BY position LIMIT ?",
             (position, limit),
         )
@@ -114,15 +114,16 @@ class SqliteStore:
     def load(self, position: int) -> Loaded | None:
         """Return what waits at `position`; see `ports.Queue.load`."""
         rows = self._reader.read(
-            "SELECT q.lane, q.path, q.due_at, q.delay, q.attempts, w.id, w.received_at, w.method, "
-            "w.query, w.hook, w.provider, w.event, w.delivery, w.content, w.start, w.end "
+            "SELECT q.lane, q.path, q.due_at, q.delay, q.attempts, q.recalled, w.id, "
+            "w.received_at, w.method, w.query, w.hook, w.provider, w.event, w.delivery, "
+            "w.content, w.start, w.end "
             "FROM waiting q JOIN webhooks w ON w.serial = q.serial WHERE q.position = ?",
             (position,),
         )
         if not rows:
             return None
-        (lane, path, due_at, delay, attempts, id_, received_at, method) = rows[0][:8]
-        (query, hook, provider, event, delivery, content, start, end) = rows[0][8:]
+        (lane, path, due_at, delay, attempts, recalled, id_, received_at) = rows[0][:8]
+        (method, query, hook, provider, event, delivery, content, start, end) = rows[0][8:]
         try:
             messages = self._recent.messages(content)
         except LookupError:  # ended and pruned since the line above
@@ -142,11 +143,21 @@ class SqliteStore:
             delivery,
             lane,
         )
-        return Loaded(webhook, Place(position, lane, path, due_at, delay, attempts))
+        place = Place(position, lane, path, due_at, delay, attempts, bool(recalled))
+        return Loaded(webhook, place)
 
     def settle(self, loaded: Loaded, attempt: Attempt) -> None:
         """Record an attempt and carry out its decision; see `ports.Queue.settle`."""
         self.writer.call(settlements.settle, Settlement(loaded, attempt), vital=True, whole=True)
+
+    def recall(
+        self, since: float, until: float, chosen: Callable[[str, str], bool]
+    ) -> Iterator[list[Place]]:
+        """Let delivered webhooks wait once more; see `ports.Queue.recall`."""
+        serials = recalls.delivered(self._asked, since, until, chosen)
+        for start in range(0, len(serials), recalls.STEP):
+            step = serials[start : start + recalls.STEP]
+            yield self.writer.call(recalls.recall, step, vital=True)
 
     def signs(self) -> Signs:
         """Return what a gateway watches; see `ports.Queue.signs`."""
