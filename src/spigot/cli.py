@@ -26,6 +26,7 @@ _MODULES = {
     "show": "look",
     "replay": "change",
     "drop": "change",
+    "hold": "hold",
     "send": "send",
     "check": "check",
     "demo": "demo",

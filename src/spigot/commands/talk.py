@@ -1,0 +1,84 @@
+"""What a command that runs another tells meanwhile: lines on standard error, and a bar."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rich.progress import Progress
+
+_PLAIN_EVERY = 10.0
+"""Seconds between two lines where no bar can be drawn."""
+
+
+class Talk:
+    """Speaks on standard error, since standard output belongs to the other command.
+
+    A terminal that is gone keeps nobody from going on: what cannot be said is left out.
+
+    Args:
+        clock: Tells seconds that only ever grow.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._progress: Progress | None = None
+
+    def say(self, text: str) -> None:
+        """Say a sentence, on a line of its own."""
+        with contextlib.suppress(OSError):
+            if self._progress is not None:  # it stands above the bar
+                self._progress.console.print(text, markup=False, emoji=False, highlight=False)
+            else:
+                click.echo(text, err=True)
+
+    @contextlib.contextmanager
+    def bar(self, total: int) -> Iterator[Callable[[int], None]]:
+        """Show how many of `total` are done: yields what is to be called with their number.
+
+        Drawn on a terminal, else a line now and then.
+        """
+        if not (sys.stderr and sys.stderr.isatty()):
+            yield self._lines(total)
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+        progress = Progress(
+            "Delivering", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+            console=Console(stderr=True), auto_refresh=False,
+            redirect_stdout=False, redirect_stderr=False,
+        )  # fmt: skip
+        task = progress.add_task("", total=total)
+
+        def draw(done: int) -> None:
+            with contextlib.suppress(OSError):
+                progress.update(task, completed=done, refresh=True)
+
+        try:
+            with contextlib.suppress(OSError):
+                progress.start()
+            self._progress = progress
+            yield draw
+        finally:
+            self._progress = None
+            with contextlib.suppress(OSError):
+                progress.stop()
+
+    def _lines(self, total: int) -> Callable[[int], None]:
+        latest = self._clock()
+
+        def line(done: int) -> None:
+            nonlocal latest
+            if self._clock() - latest >= _PLAIN_EVERY:
+                latest = self._clock()
+                self.say(f"Delivering: {done} of {total}")
+
+        return line
