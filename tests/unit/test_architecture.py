@@ -14,7 +14,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 
 LAYERS = (
     {"errors", "webhook", "units", "address", "valve", "times"},
-    {"log"},
+    {"log", "envelope"},
     {"ports", "providers", "masking", "repository", "payloads", "meters"},
     {
         "hooks",
@@ -32,7 +32,7 @@ LAYERS = (
     {"kinds", "option", "settings", "intake", "guard", "delivery", "timed", "steady"},
     {"dispatch"},
     {"drain"},
-    {"stores", "jenkins", "web", "report", "practice"},
+    {"stores", "jenkins", "web", "report", "practice", "aws"},
     {"app"},
     {"commands"},
     {"cli", "__main__"},

@@ -1,0 +1,350 @@
+"""The queue in SQS: what `ports.Queue` promises a drain, as far as a FIFO queue can keep it.
+
+A message group is a lane: SQS hands out no further message of a group while one of it is with
+somebody, so several drains may run and each lane is with one of them. Positions are given as
+messages come in, and mean something to this process only. What is not delivered is given back, with
+all that came after it in its lane. How often a webhook has failed is kept in S3, beside the bodies
+that fit into no message, because a message cannot be changed and the times it was received count
+outages too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import time
+import uuid
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from spigot import envelope
+from spigot.envelope import MalformedEnvelope
+from spigot.errors import StoreError
+from spigot.log import Log
+from spigot.ports import Loaded, Signs
+from spigot.valve import ValveRow
+from spigot.webhook import Place, Receipt, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from spigot.webhook import Attempt, Webhook
+
+MESSAGE_BYTES = 1024 * 1024 - 16 * 1024
+"""What a message may hold (SQS: 1 MiB, attributes included); larger bodies go to S3."""
+
+HAND = 10
+"""How many messages are in hand at once at most, so that an outage costs few a receive."""
+
+VISIBILITY = 900
+"""Seconds for which a message in hand is nobody else's; renewed at a third of it."""
+
+LONGEST_DELAY = 12 * 3600
+"""Seconds for which SQS can hide a message at most."""
+
+_log = Log(__name__)
+
+
+class Places(NamedTuple):
+    """Where things are kept.
+
+    Attributes:
+        queue: The queue's URL.
+        dead: The dead-letter queue's URL.
+        bucket: The S3 bucket for what fits into no message.
+    """
+
+    queue: str
+    dead: str
+    bucket: str
+
+
+class _Held(NamedTuple):
+    place: Place
+    webhook: Webhook
+    receipt: str
+    body_at: str
+
+
+class SqsQueue:
+    """Puts webhooks into SQS, and takes them out for a drain; safe for threads.
+
+    Args:
+        sqs: boto3's client.
+        s3: boto3's client.
+        places: Where things are kept.
+        valve: Tells how the valve stands.
+        long_poll: Seconds that a receive waits for a message.
+
+    Attributes:
+        on_arrival: Called once a message has come in; only to wake somebody.
+    """
+
+    def __init__(
+        self,
+        sqs: Any,
+        s3: Any,
+        places: Places,
+        *,
+        valve: Callable[[], ValveRow] = ValveRow,
+        long_poll: int = 0,
+    ) -> None:
+        self._sqs = sqs
+        self._s3 = s3
+        self._at = places
+        self._valve = valve
+        self._long_poll = long_poll
+        self._lock = threading.RLock()
+        self._held: dict[int, _Held] = {}
+        self._position = 0
+        self._renewed = time.monotonic()
+        self.on_arrival: Callable[[], None] = lambda: None
+
+    # --- in ----------------------------------------------------------------------------------
+
+    def keep(self, webhook: Webhook) -> None:
+        """Put a webhook into the queue; it is safe there once this returns.
+
+        Each gets a deduplication id of its own: SQS would swallow a redelivery by its id.
+
+        Raises:
+            StoreError: It could not be put.
+        """
+        with _explained("put a webhook into the queue"):
+            text = envelope.seal(webhook)
+            if len(text) > MESSAGE_BYTES:
+                key = f"payloads/{webhook.id}"
+                self._s3.put_object(Bucket=self._at.bucket, Key=key, Body=webhook.body)
+                text = envelope.seal(webhook, body_at=key)
+            self._send(self._at.queue, text, group_of(webhook.lane))
+
+    def put(self, webhook: Webhook, done: Callable[[Receipt | Exception], None]) -> None:
+        """Keep a webhook; see `ports.Queue.put`. SQS does not know what waits: nothing is twice."""
+        try:
+            self.keep(webhook)
+        except StoreError as error:
+            done(error)
+        else:
+            done(Receipt(webhook.id, duplicate=False))
+
+    # --- out ---------------------------------------------------------------------------------
+
+    def receive(self) -> int:
+        """Take further messages in hand, up to `HAND`; return how many came.
+
+        What is no webhook is buried at once.
+
+        Raises:
+            StoreError: The queue could not be asked.
+        """
+        room = HAND - len(self._held)
+        if room <= 0:
+            return 0
+        with _explained("receive from the queue"):
+            answer = self._sqs.receive_message(
+                QueueUrl=self._at.queue,
+                MaxNumberOfMessages=room,
+                WaitTimeSeconds=self._long_poll,
+                VisibilityTimeout=VISIBILITY,
+                AttributeNames=["ApproximateReceiveCount", "MessageGroupId"],
+            )
+            messages = answer.get("Messages", [])
+            for message in messages:
+                self._take_in_hand(message)
+        if messages:
+            self.on_arrival()
+        return len(messages)
+
+    @property
+    def in_hand(self) -> int:
+        """How many messages are in hand."""
+        return len(self._held)
+
+    def renew(self) -> None:
+        """Keep what is in hand from others for longer; call it now and then."""
+        if time.monotonic() - self._renewed < VISIBILITY / 3:
+            return
+        self._renewed = time.monotonic()
+        with self._lock:
+            held = list(self._held.values())
+        for one in held:
+            self._hide(one, VISIBILITY)
+
+    def give_back(self) -> None:
+        """Give back all that is in hand, for whoever comes next."""
+        with self._lock:
+            held, self._held = list(self._held.values()), {}
+        for one in held:
+            self._hide(one, 0)
+
+    # --- ports.Queue -------------------------------------------------------------------------
+
+    def places_after(self, position: int, limit: int) -> list[Place]:
+        """Return places of what is in hand; see `ports.Queue.places_after`."""
+        with self._lock:
+            places = [held.place for held in self._held.values()]
+        return sorted(place for place in places if place.position > position)[:limit]
+
+    def still_waiting(self, positions: list[int]) -> set[int]:
+        """Return those in hand; see `ports.Queue.still_waiting`."""
+        with self._lock:
+            return self._held.keys() & set(positions)
+
+    def load(self, position: int) -> Loaded | None:
+        """Return what is in hand; see `ports.Queue.load`."""
+        with self._lock:
+            held = self._held.get(position)
+        return Loaded(held.webhook, held.place) if held else None
+
+    def settle(self, loaded: Loaded, attempt: Attempt) -> None:
+        """Carry out a decision; see `ports.Queue.settle`."""
+        with self._lock:
+            held = self._held.get(loaded.place.position)
+        if held is None:
+            return
+        decision = attempt.decision
+        with _explained("record an attempt"):
+            if decision.verdict is Verdict.DELIVERED:
+                self._end(held)
+            elif decision.verdict is Verdict.DEAD:
+                self._bury(envelope.seal(loaded.webhook, body_at=held.body_at), loaded.webhook.lane,
+                           decision.reason, attempt.outcome.status)  # fmt: skip
+                self._end(held, keep_body=True)
+            else:
+                if decision.counted:
+                    self._note_failure(loaded, attempt)
+                self._give_back_lane(held, 0.0 if decision.verdict is Verdict.HOLD_FLOW
+                                     else decision.delay)  # fmt: skip
+
+    def recall(
+        self,
+        since: float,  # noqa: ARG002
+        until: float,  # noqa: ARG002
+        chosen: Callable[[str, str], bool],  # noqa: ARG002
+    ) -> Iterator[list[Place]]:
+        """Recall nothing: SQS keeps no history of what was delivered."""
+        return iter(())
+
+    def signs(self) -> Signs:
+        """Return what a drain watches; see `ports.Queue.signs`."""
+        return Signs(self._valve(), 0, self._position)
+
+    def changed(self) -> bool:
+        """Say that something may have changed: nothing is cheaper than to look."""
+        return True
+
+    # --- inside ------------------------------------------------------------------------------
+
+    def _take_in_hand(self, message: dict[str, Any]) -> None:
+        receipt, attributes = message["ReceiptHandle"], message.get("Attributes", {})
+        group = attributes.get("MessageGroupId", "unknown")
+        try:
+            body_at = envelope.body_at(message["Body"])
+            body = self._read_object(body_at) if body_at else None
+            webhook = envelope.unseal(message["Body"], body=body)
+        except MalformedEnvelope as error:
+            _log.error("A message that is no webhook was buried", exc=error)
+            self._bury(message["Body"], group, str(error), 0)
+            self._sqs.delete_message(QueueUrl=self._at.queue, ReceiptHandle=receipt)
+            return
+        again = int(attributes.get("ApproximateReceiveCount", "1")) > 1
+        attempts = self._failures(webhook.id) if again else 0
+        with self._lock:
+            self._position += 1
+            place = Place(self._position, webhook.lane, webhook.path, 0.0, 0.0, attempts)
+            self._held[self._position] = _Held(place, webhook, receipt, body_at)
+
+    def _give_back_lane(self, first: _Held, delay: float) -> None:
+        """Give back a message, hidden for a delay, and what came after it in its lane."""
+        with self._lock:
+            lane = [
+                held
+                for held in self._held.values()
+                if held.place.lane == first.place.lane
+                and held.place.position >= first.place.position
+            ]
+            for held in lane:
+                del self._held[held.place.position]
+        for held in lane:
+            self._hide(held, round(min(delay, LONGEST_DELAY)) if held is first else 0)
+
+    def _end(self, held: _Held, *, keep_body: bool = False) -> None:
+        self._sqs.delete_message(QueueUrl=self._at.queue, ReceiptHandle=held.receipt)
+        with self._lock:
+            self._held.pop(held.place.position, None)
+        if held.place.attempts:
+            self._delete_object(f"attempts/{held.webhook.id}")
+        if held.body_at and not keep_body:
+            self._delete_object(held.body_at)
+
+    def _bury(self, text: str, lane: str, reason: str, status: int) -> None:
+        self._send(
+            self._at.dead, text, group_of(lane),
+            MessageAttributes={
+                "reason": {"DataType": "String", "StringValue": reason[:1000] or "unknown"},
+                "status": {"DataType": "Number", "StringValue": str(status)},
+                "died_at": {"DataType": "Number", "StringValue": f"{time.time():.3f}"},
+            },
+        )  # fmt: skip
+
+    def _send(self, queue: str, text: str, group: str, **more: Any) -> None:
+        self._sqs.send_message(
+            QueueUrl=queue,
+            MessageBody=text,
+            MessageGroupId=group,
+            MessageDeduplicationId=uuid.uuid4().hex,
+            **more,
+        )
+
+    def _hide(self, held: _Held, seconds: int) -> None:
+        with _tolerated("A message could not be given back; SQS does so by itself"):
+            self._sqs.change_message_visibility(
+                QueueUrl=self._at.queue, ReceiptHandle=held.receipt, VisibilityTimeout=seconds
+            )
+
+    def _failures(self, id_: str) -> int:
+        text = self._read_object(f"attempts/{id_}")
+        return int(json.loads(text)["attempts"]) if text else 0
+
+    def _note_failure(self, loaded: Loaded, attempt: Attempt) -> None:
+        note = {"attempts": loaded.place.attempts + 1, "reason": attempt.decision.reason}
+        key = f"attempts/{loaded.webhook.id}"
+        self._s3.put_object(Bucket=self._at.bucket, Key=key, Body=json.dumps(note).encode())
+
+    def _read_object(self, key: str) -> bytes | None:
+        try:
+            data: bytes = self._s3.get_object(Bucket=self._at.bucket, Key=key)["Body"].read()
+        except self._s3.exceptions.NoSuchKey:
+            return None
+        return data
+
+    def _delete_object(self, key: str) -> None:
+        with _tolerated("What a webhook left in S3 could not be deleted"):
+            self._s3.delete_object(Bucket=self._at.bucket, Key=key)
+
+
+def group_of(lane: str) -> str:
+    """Return a lane's message group: SQS takes 128 of some characters (CreateQueue's rules)."""
+    return uuid.uuid5(uuid.NAMESPACE_URL, lane).hex
+
+
+@contextlib.contextmanager
+def _explained(what: str) -> Iterator[None]:
+    """Turn what boto3 raises into a `StoreError` that says what was tried."""
+    try:
+        yield
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] not in ("botocore", "boto3"):
+            raise
+        raise StoreError(f"Cannot {what}: {error}") from error
+
+
+@contextlib.contextmanager
+def _tolerated(text: str) -> Iterator[None]:
+    """Log what boto3 raises where nothing is lost by it."""
+    try:
+        yield
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] not in ("botocore", "boto3"):
+            raise
+        _log.warning(text, exc=error)
