@@ -27,6 +27,8 @@ _MODULES = {
     "replay": "change",
     "drop": "change",
     "hold": "hold",
+    "backup": "backup",
+    "restore": "backup",
     "send": "send",
     "check": "check",
     "demo": "demo",

@@ -89,14 +89,14 @@ def prepare(directory: Path, *, create: bool) -> Path:
     path = directory / "spigot.db"
     try:
         if create:
-            _make_directory(directory)
+            make_directory(directory)
         if not path.exists() and not create:
             raise StoreError(
                 f"There is no Spigot store in {directory}. Start `spigot serve` once, or name "
                 "the right directory with --data or SPIGOT_DATA."
             )
         if path.exists():
-            _look(path)
+            check(path)
         with contextlib.closing(connect(path)) as db:
             _migrate(db, path)
             path.chmod(0o600)
@@ -213,7 +213,8 @@ class ServeLock:
             self._file = None
 
 
-def _make_directory(directory: Path) -> None:
+def make_directory(directory: Path) -> None:
+    """Make a data directory that only its owner can read, durably; fine if it is there."""
     missing = [path for path in (directory, *directory.parents) if not path.exists()]
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     # The new names must outlive a power cut as surely as what is stored below them.
@@ -225,8 +226,12 @@ def _make_directory(directory: Path) -> None:
             os.close(parent)
 
 
-def _look(path: Path) -> None:
+def check(path: Path) -> None:
     """Refuse a file that is not ours to touch, without changing a byte of it or beside it.
+
+    Raises:
+        StoreError: It is another program's database, or a newer Spigot's.
+        sqlite3.Error: It is no database, or cannot be read.
 
     Any other way of opening would already roll back a journal, copy a log into the file, or make
     files beside it. Where there is a log it has to be read too, and may get its index back.
