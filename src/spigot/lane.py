@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from bisect import insort
 from collections import deque
 from typing import NamedTuple
 
@@ -46,6 +47,15 @@ class Line:
 
     def __len__(self) -> int:
         return len(self.positions) - self.head
+
+    def insert(self, position: int) -> None:
+        """Put one in by its position; a head that is on its way stays the head."""
+        insort(self.positions, position, lo=self.head + (self.state == "away"))
+
+    def come_back(self) -> None:
+        """The head is back: one that was put in before it meanwhile goes first."""
+        if len(self) > 1 and self.positions[self.head + 1] < self.first:
+            insort(self.positions, self.positions.pop(self.head), lo=self.head)
 
     def pop(self) -> None:
         """Take the head out."""

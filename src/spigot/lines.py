@@ -9,7 +9,6 @@ time, another lane each time. Ticks are seconds of a monotonic clock.
 from __future__ import annotations
 
 import heapq
-from bisect import insort
 from collections import OrderedDict
 from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
@@ -96,8 +95,7 @@ class Lines:
         if position > line.positions[-1]:
             line.positions.append(position)
             return
-        # One that Jenkins forgot: before all others, but not before one that is on its way.
-        insort(line.positions, position, lo=line.head + (line.state == "away"))
+        line.insert(position)  # one that Jenkins forgot goes before all others
         if line.state == "asleep" and line.first == position:
             self._make_ready(lane, line, tick)
 
@@ -180,12 +178,16 @@ class Lines:
 
     def again(self, job: Job, due: float, tick: float) -> None:
         """The webhook stays the head and sleeps until `due`."""
-        self._sleep(job.lane, self._lanes[job.lane], due)
-        self._queue_up(job.path, self._returned(job), tick)
+        line = self._lanes[job.lane]
+        line.sleeper, line.due = job.position, due
+        self._alarm(due, "lane", job.lane)
+        self.back(job, tick)
 
     def back(self, job: Job, tick: float) -> None:
         """The webhook stays the head, and may go when its path and the flow let it."""
-        self._come_back(job, self._lanes[job.lane], tick)
+        line = self._lanes[job.lane]
+        line.come_back()
+        self._come_back(job, line, tick)
 
     def hold(self, path: str, hold: Hold, tick: float) -> None:
         """Hold a path, or hold it for longer."""

@@ -117,7 +117,16 @@ class TestRecall:
         job = take(lines)
         lines.add("a", "/p", 3, tick=0.0)
         lines.back(job, 0.0)
-        assert take(lines).position == 11
+        assert take_all(lines) == [3, 11, 12]
+
+    def test_one_that_has_to_be_tried_again_lets_it_pass_and_sleeps(self, lines: Lines) -> None:
+        fill(lines, "a", "a", start=11)
+        job = take(lines)
+        lines.add("a", "/p", 3, tick=0.0)
+        lines.again(job, 9.0, 0.0)
+        assert take_all(lines) == [3]
+        assert take_all(lines, 8.9) == []
+        assert take_all(lines, 9.0) == [11, 12]
 
     def test_a_head_that_sleeps_lets_it_pass_and_sleeps_on(self, lines: Lines) -> None:
         fill(lines, "a", "a", start=11)
@@ -353,6 +362,7 @@ class LinesMachine(RuleBasedStateMachine):
         self.lines = Lines()
         self.tick = 0.0
         self.position = 0
+        self.lowest = 0
         self.lanes: dict[str, deque[_Waiting]] = {lane: deque() for lane in LANES}
         self.away: dict[str, Job] = {}
         self.until: dict[str, float] = {}
@@ -378,6 +388,15 @@ class LinesMachine(RuleBasedStateMachine):
         due = self.tick + wait if wait and not self.lanes[lane] else 0.0
         self.lines.add(lane, LANES[lane], self.position, due=due, tick=self.tick)
         self.lanes[lane].append(_Waiting(self.position, due))
+
+    @rule(lane=st.sampled_from(sorted(LANES)))
+    def recall(self, lane: str) -> None:
+        self.lowest -= 1
+        self.lines.add(lane, LANES[lane], self.lowest, tick=self.tick)
+        # Those behind one on its way are in order among themselves.
+        first = [self.lanes[lane].popleft()] if lane in self.away else []
+        rest = sorted([*self.lanes[lane], _Waiting(self.lowest, 0.0)])
+        self.lanes[lane] = deque([*first, *rest])
 
     @rule()
     def take(self) -> None:
@@ -408,6 +427,7 @@ class LinesMachine(RuleBasedStateMachine):
         else:
             self.lines.back(job, self.tick)
             self.lanes[job.lane][0] = _Waiting(job.position, 0.0)
+        self.lanes[job.lane] = deque(sorted(self.lanes[job.lane]))
 
     @rule(path=st.sampled_from(PATHS), wait=st.sampled_from([0.0, 2.0, 7.0]))
     def hold(self, path: str, wait: float) -> None:
@@ -477,7 +497,7 @@ class LinesMachine(RuleBasedStateMachine):
             taken[job_.lane].append(job_.position)
             self.lines.ended(job_, self.tick)
         assert taken == {
-            lane: [one.position for one in waiting] for lane, waiting in self.lanes.items()
+            lane: [one.position for one in sorted(waiting)] for lane, waiting in self.lanes.items()
         }
         assert self.lines.holds == {}
         assert self.lines.asleep() == {}
