@@ -18,6 +18,7 @@ from spigot.masking import mask_path
 from spigot.pool import Pool
 from spigot.sight import State
 from spigot.steady import RETRY_SECONDS, Steady
+from spigot.times import iso
 from spigot.valve import ValveRow, effective
 from spigot.webhook import Verdict
 
@@ -86,6 +87,7 @@ class Drain:
         self._dispatch = Dispatch(clock, pace, gap=gap)
         self._pool = Pool(self._do, self._take, most=self._dispatch.most)
         self._valve = ValveRow()
+        self._told = ValveRow()
         self._seen = 0
         self._newest = 0
         self._backlog = 0  # up to this position webhooks came while none flowed
@@ -185,18 +187,16 @@ class Drain:
         if self._stale:
             signs = self._store.signs()
             self._newest = signs.position
-            self._set_valve(signs.valve)
+            self._valve = signs.valve
             if signs.edits != self._edits:
                 self._rouse_dropped()
                 self._edits = signs.edits
             self._stale = False
+        valve = effective(self._valve, self._clock.now())
+        self._tell(valve)
         known = self._guard.readiness
         self._look_at_jenkins(known)
-        flows = (
-            effective(self._valve, self._clock.now()).on
-            and known.state is not State.NOT_READY
-            and not self.halted
-        )
+        flows = valve.on and known.state is not State.NOT_READY and not self.halted
         if flows and not self.flowing:
             self._backlog = self._newest
             if known.state is not State.READY:
@@ -231,10 +231,10 @@ class Drain:
                 )
         self._guard.recalled(restart)
 
-    def _set_valve(self, valve: ValveRow) -> None:
-        if valve != self._valve:
-            _log.info(f"Valve {valve.word}", reason=valve.reason, until=valve.until)
-            self._valve = valve
+    def _tell(self, valve: ValveRow) -> None:
+        if valve != self._told:
+            _log.info(f"Valve {valve.word}", reason=valve.reason, until=iso(valve.until))
+            self._told = valve
 
     def _read_places(self, newest: int) -> None:
         while self._seen < newest:

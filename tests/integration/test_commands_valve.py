@@ -75,7 +75,9 @@ class TestValve:
             jenkins.phase = Phase.DOWN
             assert process.wait(PATIENCE) == 0
             assert process.stdout is not None
-            assert process.stdout.read().endswith("(again); 1 webhook waiting.\n")
+            said = process.stdout.read()
+            assert " (again); Jenkins " in said
+            assert "; 1 webhook waiting, the oldest for " in said
 
     def test_off_gives_up_waiting_in_the_end(
         self,

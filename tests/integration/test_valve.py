@@ -106,6 +106,8 @@ class TestValve:
 
         assert gateway.status()["valve"] == "ON"
         assert compare(requests, jenkins.taken) == PERFECT
+        said = [record["event"] for record in gateway.log() if record["event"].startswith("Valve")]
+        assert said[-2:] == ["Valve OFF", "Valve ON"]
 
     def test_off_survives_kill_and_start(
         self, gateway: GatewayProcess, jenkins: PracticeJenkins

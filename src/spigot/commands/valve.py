@@ -20,13 +20,11 @@ from spigot.commands.common import (
 from spigot.commands.when import read_length, read_until, reads
 from spigot.errors import SpigotError
 from spigot.masking import printable
-from spigot.status import webhooks
-from spigot.times import local
+from spigot.status import summary
 from spigot.units import format_duration
 
 if TYPE_CHECKING:
     from spigot.stores.sqlite import SqliteStore
-    from spigot.valve import ValveRow
 
 
 @click.command("on")
@@ -95,13 +93,5 @@ def _say(store: SqliteStore, *, as_json: bool) -> None:
     if as_json:
         print_json(known)
         return
-    line = _sentence(store.panel.valve(), known["waiting"], time.time())
+    line = f"Valve {printable(summary(known, time.time()))}."
     click.echo(line if store.lock.held() else f"{line} `spigot serve` is not running.")
-
-
-def _sentence(valve: ValveRow, waiting: int, now: float) -> str:
-    """Say in one line how the valve stands now."""
-    since = f" since {local(valve.since, now)}" if valve.since else ""
-    reason = f" ({printable(valve.reason)})" if valve.reason else ""
-    again = f", on again at {local(valve.until, now)}" if valve.until is not None else ""
-    return f"Valve {valve.word}{since}{reason}{again}; {webhooks(waiting)} waiting."
