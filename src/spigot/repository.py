@@ -61,7 +61,7 @@ def repository_of(body: bytes, content_type: bytes) -> str | None:
         repository, is not JSON in UTF-8, or is too deeply nested. Never raises.
     """
     if content_type.lower().startswith(_FORM):
-        body = _payload_of(body)
+        body = payload_of(body)
     return _read(body) if _is_utf8(body) else None
 
 
@@ -73,7 +73,8 @@ def tidy(name: str) -> str | None:
     return name.strip() or None
 
 
-def _payload_of(form: bytes) -> bytes:
+def payload_of(form: bytes) -> bytes:
+    """Return the decoded first field ``payload`` of a form; empty if it has none."""
     start = 0 if form.startswith(b"payload=") else form.find(b"&payload=") + 1
     if not form.startswith(b"payload=", start):
         return b""

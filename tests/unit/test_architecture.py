@@ -15,8 +15,9 @@ FILES = sorted(ROOT.rglob("*.py"))
 LAYERS = (
     {"errors", "webhook", "units", "address", "valve", "times"},
     {"log", "envelope"},
-    {"ports", "providers", "masking", "repository", "payloads", "meters"},
+    {"ports", "providers", "masking", "repository", "payloads", "meters", "signatures"},
     {
+        "hook_secret",
         "hooks",
         "sight",
         "readiness",
