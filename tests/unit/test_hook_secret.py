@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,8 +16,6 @@ from spigot.settings import load
 from spigot.signatures import SCHEMES
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from spigot.hooks import Hooks
 
 Loader = Callable[..., "Hooks"]
@@ -140,6 +140,15 @@ def test_a_secret_that_another_spelling_of_the_path_would_get_around_is_refused(
     assert "/project/folder/job has a secret, but /project/, which covers it, has none" in message
     assert of(hooks(job + table("/project/", secret), S="hush"), "/project/folder/job").verifier
     assert of(hooks("only_hooks = true\n" + job, S="hush"), "/project/folder/job").verifier
+
+
+def test_the_examples_in_the_documentation_load(hooks: Loader) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "secrets.md").read_text("utf-8")
+    *_, example = re.findall(r"^```toml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    names = re.findall(r"env:(\w+)", example)
+    made = hooks(example, **dict.fromkeys(names, "c2VjcmV0"))
+    assert len(made.all) == len(names) == 4
+    assert all(hook.verifier for hook in made.all)
 
 
 def test_no_secret_shows_in_the_settings(tmp_path: Path) -> None:
