@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from spigot.errors import Refused
+from spigot.form import is_one_payload, payload_of
 from spigot.masking import masks_header
-from spigot.repository import payload_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -29,8 +29,6 @@ TOLERANCE: Final = 300.0
 _ID, _TIME = b"webhook-id", b"webhook-timestamp"
 _TOKEN = "token:"  # noqa: S105 - the beginning of a scheme's name
 _FORM = b"application/x-www-form-urlencoded"
-# What Go's url.Values.Encode makes of one field: nothing that two readers decode in two ways.
-_ONE_PAYLOAD = re.compile(rb"payload=[^%&;\s]*+(?:%[0-9A-Fa-f]{2}[^%&;\s]*+)*+")
 
 
 class _Flaw(Exception):
@@ -48,8 +46,8 @@ def _json_text(headers: Headers, body: bytes) -> tuple[bytes, ...]:
     """Return the JSON text, which Gitea and its relatives sign also where they send a form."""
     if not any(n == b"content-type" and v.lower().startswith(_FORM) for n, v in headers):
         return (body,)
-    if not _ONE_PAYLOAD.fullmatch(body):
-        raise _Flaw("The form holds more than one well-encoded field `payload`")
+    if not is_one_payload(body):
+        raise _Flaw("The form holds something else than one well-encoded field `payload`")
     return (payload_of(body),)
 
 

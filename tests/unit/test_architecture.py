@@ -13,7 +13,7 @@ ROOT = Path(spigot.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 
 LAYERS = (
-    {"errors", "webhook", "units", "address", "valve", "times"},
+    {"errors", "webhook", "units", "address", "valve", "times", "form"},
     {"log", "envelope"},
     {"ports", "providers", "masking", "repository", "payloads", "meters", "signatures"},
     {

@@ -268,6 +268,14 @@ class TestGitea:
     def test_a_form_that_two_readers_may_read_in_two_ways_is_refused(self, body: bytes) -> None:
         refusal(self.OF, (*FORM, (b"x-gitea-signature", self.RIGHT)), body)
 
+    @pytest.mark.parametrize("offset", range(4))
+    def test_a_long_form_is_read_to_its_end(self, offset: int) -> None:
+        body = b"payload=" + b"x" * offset + b"%7B" * 1_000_000
+        signed = self.OF.sign(FORM, body, "", 0.0)
+        self.OF.verify(FORM + signed, body, 0.0)
+        for end in (b"%7", b"%", b"&x=1", b"%zz"):
+            refusal(self.OF, FORM + signed, body + end)
+
     def test_the_form_itself_is_signed_by_github_alone(self) -> None:
         vector = VECTORS["gitea-form"]
         headers = (*FORM, (b"x-hub-signature-256", b"sha256=" + vector.value))
