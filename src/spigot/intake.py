@@ -70,7 +70,7 @@ class Intake:
             text = target.decode("ascii")
         except UnicodeDecodeError:
             text = ""
-        if not text.startswith("/"):
+        if not text.startswith("/") or "#" in text:  # RFC 9112, section 3.2: no fragment either
             raise Refused(
                 400,
                 "The request target must be a path that begins with / and is plain ASCII; "
