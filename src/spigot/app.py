@@ -8,22 +8,21 @@ import contextlib
 import random
 import signal
 import socket
+import sys
 from typing import TYPE_CHECKING, Any
 
-import uvicorn
-
 from spigot.address import Address
-from spigot.decide import Policy
 from spigot.delivery import Delivery
 from spigot.drain import Drain
 from spigot.errors import SettingsError, SpigotError
 from spigot.guard import Guard, Probe
 from spigot.hook_secret import check_cover
 from spigot.hooks import KNOWN, Hook, Hooks
-from spigot.intake import Intake
 from spigot.jenkins import Jenkins
-from spigot.log import Log
+from spigot.live import Live, check_admin, kept_fixed
+from spigot.log import Log, configure
 from spigot.meters import Meters
+from spigot.notify import Notifier
 from spigot.pace import Pace
 from spigot.ports import Clock
 from spigot.report import Reporter
@@ -31,12 +30,14 @@ from spigot.sight import Expected
 from spigot.status import status_of
 from spigot.stores.sqlite import SqliteStore
 from spigot.stores.upkeep import Upkeep
-from spigot.web.admin import admin_app
+from spigot.web.admin import admin_app, admin_server
 from spigot.web.edge import Edge
 from spigot.web.metrics import GatewayCollector
+from spigot.web.questions import Questions
+from spigot.web.tls import Certificate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Mapping
 
     from spigot.address import Target
     from spigot.settings import HookSetting, Settings
@@ -52,6 +53,9 @@ class Gateway:
 
     Args:
         settings: The configuration; `target` must be set.
+        inherited: Sockets to listen on instead of opening them: ``public``, ``admin``.
+        reread: Returns the configuration as it is now, for a reload.
+        notifier: Tells the service manager.
 
     Raises:
         SettingsError: Something in the configuration cannot be used.
@@ -59,7 +63,14 @@ class Gateway:
         SpigotError: A port cannot be listened on.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        inherited: Mapping[str, socket.socket] = {},
+        reread: Callable[[], Settings] | None = None,
+        notifier: Notifier | None = None,
+    ) -> None:
         if settings.target is None:
             raise SettingsError(
                 "No Jenkins is named. Give its URL with --target or TARGET_URL, such as "
@@ -68,24 +79,36 @@ class Gateway:
         self.settings = settings
         self.clock = Clock()
         self.meters = Meters()
-        self._hooks = hooks_of(settings)
+        self._reread = reread or (lambda: settings)
+        self._reloads = asyncio.Lock()
+        self._notifier = notifier or Notifier({})
+        self._live = self._live_of(settings)
+        tls, admin_tls = self._live.tls, self._live.admin_tls
+        self._tls = Certificate(tls) if tls else None
+        self._admin_tls = Certificate(admin_tls) if admin_tls else None
         self._jenkins = jenkins_of(settings, settings.target)
-        self._public = _listen(settings.listen, "listen", "SPIGOT_LISTEN")
-        self._admin = _listen(settings.admin, "admin", "SPIGOT_ADMIN")
+        self._public = inherited.get("public") or _listen(
+            settings.listen, "listen", "SPIGOT_LISTEN"
+        )
+        self._admin = inherited.get("admin") or _listen(settings.admin, "admin", "SPIGOT_ADMIN")
+        check_admin(self.admin_address, settings.admin_token)
         self.store = SqliteStore(settings.data, min_free=settings.min_free, clock=self.clock)
         self.store.lock.take()
         report = self.store.panel.report()
         self.guard = Guard(
-            self._jenkins, self.clock, probe=probe_of(settings), memory=report,
+            self._jenkins, self.clock, probe=self._live.probe, memory=report,
             changed=lambda: self.drain.wake(),
         )  # fmt: skip
-        policy = Policy(settings.retry_delays, settings.settle_after)
+        self._delivery = Delivery(
+            self._jenkins, self.guard, self._live.policy, self.clock, random.random
+        )
+        self._pace = Pace(settings.parallel, settings.rate)
         self.drain = Drain(
             self.store,
-            Delivery(self._jenkins, self.guard, policy, self.clock, random.random),
+            self._delivery,
             self.guard,
             self.clock,
-            pace=Pace(settings.parallel, settings.rate),
+            pace=self._pace,
             meters=self.meters,
             recall=settings.recall,
             gap=settings.repository_gap,
@@ -111,12 +134,22 @@ class Gateway:
         """Where the admin listener is."""
         return Address(*self._admin.getsockname()[:2])
 
+    @property
+    def url(self) -> str:
+        """The URL of the public listener."""
+        return f"http{'s' if self._tls else ''}://{self.address}"
+
+    @property
+    def admin_url(self) -> str:
+        """The URL of the admin listener."""
+        return f"http{'s' if self._admin_tls else ''}://{self.admin_address}"
+
     def status(self) -> dict[str, Any]:
         """Return the status object."""
         return status_of(self.store.panel, serving=True, now=self.clock.now())
 
     async def run(self, started: Callable[[], None] = lambda: None) -> None:
-        """Serve until SIGTERM or SIGINT, then stop in order.
+        """Serve until SIGTERM or SIGINT, then stop in order; SIGHUP reloads.
 
         Args:
             started: Called once requests are taken.
@@ -125,9 +158,23 @@ class Gateway:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
+        reloads: set[asyncio.Task[None]] = set()
+        on_terminal = sys.stderr.isatty()
+
+        def hang_up() -> None:
+            if on_terminal and not sys.stderr.isatty():
+                stop.set()  # the terminal was closed: nobody asks for a reload
+                return
+            task = asyncio.ensure_future(self.reload())
+            reloads.add(task)
+            task.add_done_callback(reloads.discard)
+
+        loop.add_signal_handler(signal.SIGHUP, hang_up)
         await self.start()
+        self._notifier.ready()
         started()
         await stop.wait()
+        self._notifier.stopping()
         _log.info("Stopping: nothing new is taken, what is in flight ends")
         await self.stop()
 
@@ -135,26 +182,21 @@ class Gateway:
         """Take requests and let webhooks flow."""
         settings = self.settings
         assert settings.target is not None
-        intake = Intake(
-            self._hooks, settings.routes, context=settings.target.context, clock=self.clock
-        )
+        live = self._live
         self._edge = edge = Edge(
-            intake, self.store.put, self.store.room.check,
-            max_body=settings.max_body, memory=settings.memory, meters=self.meters,
+            live.intake, self.store.put, self.store.room.check, access=live.access,
+            limits=live.limits, questions=Questions(self._jenkins.pass_on), meters=self.meters,
         )  # fmt: skip
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(edge.connection, sock=self._public, backlog=1024)
+        self._server = await loop.create_server(
+            edge.connection, sock=self._public, backlog=1024,
+            ssl=self._tls.front if self._tls else None,
+            ssl_handshake_timeout=live.limits.header_timeout if self._tls else None,
+        )  # fmt: skip
         collector = GatewayCollector(self.meters, self.status, lambda: edge.held)
-        self._admin_server = _AdminServer(
-            uvicorn.Config(
-                admin_app(self.status, collector, token=settings.admin_token),
-                log_config=None,
-                log_level="warning",
-                access_log=False,
-                lifespan="off",
-                server_header=False,
-                timeout_graceful_shutdown=1,
-            )
+        self._admin_server = admin_server(
+            admin_app(self.status, collector, token=lambda: self._live.settings.admin_token),
+            self._admin_tls.front if self._admin_tls else None,
         )
         self._admin_task = asyncio.create_task(self._admin_server.serve(sockets=[self._admin]))
         self._upkeep.start()
@@ -163,12 +205,60 @@ class Gateway:
         self.drain.start(report.get("holds", []))
         _log.info(
             "Gateway started",
-            listen=self.address.url,
-            admin=self.admin_address.url,
+            listen=self.url,
+            admin=self.admin_url,
             target=settings.target.url,
             data=str(settings.data),
             waiting=self.store.panel.counts().waiting,
         )
+
+    async def reload(self) -> None:
+        """Read the configuration again; what is wrong leaves the old one in place.
+
+        New requests and attempts go by the new one; no connection is cut. What cannot change is
+        named in the log.
+        """
+        async with self._reloads:
+            self._notifier.reloading()
+            loop = asyncio.get_running_loop()
+            try:
+                read = await loop.run_in_executor(None, self._reread)
+                settings, fixed = kept_fixed(self._live.settings, read)
+                live = self._live_of(settings)
+                check_admin(self.admin_address, live.settings.admin_token)
+            except SpigotError as error:
+                _log.error("Configuration not reloaded, the old one stays", reason=str(error))
+            except Exception as error:  # noqa: BLE001 - a reload must not end the gateway
+                _log.error("A reload failed inside Spigot, the old one stays", exc=error)
+            else:
+                self._adopt(live, fixed)
+            self._notifier.ready()
+
+    def _live_of(self, settings: Settings) -> Live:
+        return Live.of(settings, hooks_of(settings), probe_of(settings), self.clock)
+
+    def _adopt(self, live: Live, fixed: list[str]) -> None:
+        settings, old, edge = live.settings, self._live, self._edge
+        assert edge is not None
+        edge.intake, edge.limits = live.intake, live.limits
+        edge.access = live.access
+        for certificate, context in ((self._tls, live.tls), (self._admin_tls, live.admin_tls)):
+            if certificate and context:
+                certificate.serve(context)
+        self._delivery.policy = live.policy
+        if live.probe != old.probe:
+            self.guard.ask_so(live.probe)
+        self._jenkins.set_timeouts(
+            settings.connect_timeout, settings.read_timeout, settings.probe_timeout
+        )
+        self._pace.set_rate(settings.rate)
+        self._upkeep.keep(settings.keep_delivered, settings.keep_dead)
+        self.store.room.min_free = settings.min_free
+        configure(settings.log_level)
+        self._live = live
+        _log.info("Configuration reloaded")
+        if fixed:
+            _log.warning("Configuration: these options take a restart", options=fixed)
 
     async def stop(self) -> None:
         """Stop taking, let what is in flight end, and close the store; `STOP_SECONDS` at most."""
@@ -195,15 +285,6 @@ class Gateway:
         self._upkeep.stop()
         self._jenkins.close()
         self.store.close()
-
-
-class _AdminServer(uvicorn.Server):
-    """The signals are the gateway's, not uvicorn's."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave the signals alone."""
-        yield
 
 
 def hooks_of(settings: Settings) -> Hooks:

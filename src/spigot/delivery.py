@@ -37,6 +37,9 @@ class Delivery:
         policy: The settings that decisions go by.
         clock: Tells the time.
         chance: Returns a random number from 0 to 1.
+
+    Attributes:
+        policy: May be replaced; the next attempts go by it.
     """
 
     def __init__(
@@ -49,7 +52,7 @@ class Delivery:
     ) -> None:
         self._sender = sender
         self._guard = guard
-        self._policy = policy
+        self.policy = policy
         self._clock = clock
         self._chance = chance
         self._failed: dict[int, float] = {}  # waiting ones that broke last time: when, a tick
@@ -70,7 +73,7 @@ class Delivery:
         known = self._guard.readiness
         ready_for = known.ready_for(self._clock.monotonic())
         if blamed and known.state is not State.NOT_READY:
-            known, ready_for = known._replace(state=State.READY), self._policy.settle_after
+            known, ready_for = known._replace(state=State.READY), self.policy.settle_after
         decision = decide(
             outcome,
             loaded.webhook.path,
@@ -84,7 +87,7 @@ class Delivery:
                 loaded=self._is_loaded(loaded.webhook.path, outcome, ready_for),
                 chance=self._chance(),
             ),
-            self._policy,
+            self.policy,
         )
         if 200 <= outcome.status < 300 and decision.verdict is Verdict.DELIVERED:
             self._guard.taken()
@@ -110,7 +113,7 @@ class Delivery:
 
     def _is_loaded(self, path: str, outcome: Outcome, ready_for: float | None) -> bool:
         """Ask, where it matters, whether the plugin at a path is loaded already."""
-        if ready_for is None or ready_for >= self._policy.settle_after:
+        if ready_for is None or ready_for >= self.policy.settle_after:
             return False
         if not (shakes(outcome) or outcome.status in (403, 404)):
             return False

@@ -87,22 +87,26 @@ class Guard:
     ) -> None:
         self._sender = sender
         self._clock = clock
-        self._probe = probe
-        self._paths = [probe.path] if probe.path else list(CANDIDATES)
-        self._every = min(probe.every, LOGIN_EVERY) if probe.login else probe.every
+        self.ask_so(probe)
         self._changed = changed
         self._lock = threading.Lock()
         self._asking = threading.Lock()
         self._probes = 0
         self._now = rules.unknown(self._moment(), memory)
         self._closely = False
-        self._login_works = True
         self.taken_tick = float("-inf")
-        self.queue_is_long = False
         self.has_asked = False
         self._stop = threading.Event()
         self._soon = threading.Event()
         self._thread = threading.Thread(target=self._run, name="spigot-guard", daemon=True)
+
+    def ask_so(self, probe: Probe) -> None:
+        """Ask Jenkins in another way from the next probe on."""
+        self._paths = [probe.path] if probe.path else list(CANDIDATES)
+        self._every = min(probe.every, LOGIN_EVERY) if probe.login else probe.every
+        self._probe = probe
+        self._login_works = True
+        self.queue_is_long = False
 
     @property
     def readiness(self) -> Readiness:
@@ -161,13 +165,14 @@ class Guard:
         self._update(lambda known, _: rules.after_recall(known, restart))
 
     def _look_at_jenkins(self) -> Sight:
-        for path in list(self._paths):
+        paths = self._paths
+        for path in list(paths):
             asked = self._sender.ask("GET", path, {"User-Agent": "spigot"})
             sight = read(asked, self._probe.expected)
             if sight.state is not State.UNKNOWN:
                 # What worked is asked first from now on.
-                self._paths.remove(path)
-                self._paths.insert(0, path)
+                paths.remove(path)
+                paths.insert(0, path)
                 break
         if sight.state is State.READY and self._probe.login:
             return self._look_with_login(sight)

@@ -82,12 +82,16 @@ class Intake:
             path = path[len(self._context) :]
         if path == ROUTED:
             if method != "POST":
-                raise Refused(
+                refused = Refused(
                     405, f"Send webhooks to {ROUTED} with POST.", reason="method",
                     headers=(("Allow", "POST"),),
                 )  # fmt: skip
+                raise explained(refused, method, query)
             return Admitted(method, path, query, None)
-        return Admitted(method, path, query, self._hooks.find(method, path))
+        try:
+            return Admitted(method, path, query, self._hooks.find(method, path))
+        except Refused as refused:
+            raise explained(refused, method, query) from None
 
     def webhook(self, admitted: Admitted, headers: Headers, fields: Fields, body: bytes) -> Webhook:
         """Read a whole request.
@@ -125,3 +129,21 @@ class Intake:
             sender.delivery,
             lane_of(hook, path, admitted.query, fields, repository),
         )
+
+
+def explained(refused: Refused, method: str, query: str) -> Refused:
+    """Say more where a payload comes by GET, as Gitea and Gogs can be set to send it.
+
+    Jenkins' plugins take a payload by POST alone (`GiteaWebhookAction` answers 400), and turning
+    the request into one would change what was signed.
+    """
+    by_get = any(part.startswith("payload=") for part in query.split("&"))
+    if refused.status != 405 or method != "GET" or not by_get:
+        return refused
+    return Refused(
+        405,
+        f"{refused.error} This one carries its payload in the URL, which Jenkins does not read: in "
+        "Gitea's or Gogs' webhook choose POST and application/json.",
+        reason=refused.reason,
+        headers=refused.headers,
+    )

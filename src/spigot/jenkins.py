@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from spigot.errors import SettingsError
-from spigot.ports import Asked, Clock
+from spigot.headers import end_to_end
+from spigot.ports import Asked, Clock, Passed
 from spigot.timed import TimedSocket
 from spigot.webhook import Happened, Outcome
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from spigot.address import Target
-    from spigot.webhook import Webhook
+    from spigot.webhook import Headers, Webhook
 
 IDLE_SECONDS = 5.0
 """An idle connection is used again only for so long: a stale one looks like an outage."""
@@ -36,12 +37,6 @@ ANSWER_BYTES = 8 * 1024
 
 _READ_BYTES = 64 * 1024
 """What is read of an answer; a connection with more to come is not used again."""
-
-_HOP_BY_HOP = frozenset(
-    b"connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer "
-    b"transfer-encoding upgrade".split()
-)
-"""RFC 9110, section 7.6.1: they concern one connection, never the next."""
 
 
 class Jenkins:
@@ -73,9 +68,7 @@ class Jenkins:
         clock: Clock | None = None,
     ) -> None:
         self._target = target
-        self._connect_timeout = connect_timeout
-        self._read_timeout = read_timeout
-        self._probe_timeout = probe_timeout
+        self.set_timeouts(connect_timeout, read_timeout, probe_timeout)
         self._proxy = _find_proxy(target, proxy)
         self._tls = _trust(ca_file) if target.scheme == "https" else None
         self._host = target.authority
@@ -86,16 +79,13 @@ class Jenkins:
         self._idle: deque[_Idle] = deque()
         self._lock = threading.Lock()
 
+    def set_timeouts(self, connect: float, read: float, probe: float) -> None:
+        """Set how many seconds a connection, an answer and a probe may take from now on."""
+        self._connect_timeout, self._read_timeout, self._probe_timeout = connect, read, probe
+
     def send(self, webhook: Webhook) -> Outcome:
         """Hand a webhook to Jenkins; see `ports.Sender.send`."""
-        named = [value for name, value in webhook.headers if name == b"connection"]
-        dropped = {word.strip().lower() for value in named for word in value.split(b",")}
-        headers = [
-            (name, value)
-            for name, value in webhook.headers
-            if name not in _HOP_BY_HOP and name not in dropped
-            and name not in (b"host", b"content-length", b"expect")
-        ]  # fmt: skip
+        headers = end_to_end(webhook.headers)
         target = webhook.path + (f"?{webhook.query}" if webhook.query else "")
         try:
             connection = self._connection()
@@ -137,6 +127,40 @@ class Jenkins:
             return Asked(0, {}, error=answer.broken)
         fields = {name.lower(): value for name, value in answer.head.getheaders()}
         return Asked(answer.head.status, fields, answer.body)
+
+    def pass_on(self, method: str, target: str, headers: Headers, body: bytes) -> Passed:
+        """Pass a request through, and return Jenkins' whole answer; it has a question's time.
+
+        Args:
+            method: As received.
+            target: Path and query, below Jenkins' context path.
+            headers: As received, names in lower case; those of the connection are left out.
+            body: The body.
+        """
+        try:
+            connection = self._connection(fresh=True)
+        except _FAILURES as error:
+            return Passed(0, error=_say(error))
+        try:
+            answer = self._exchange(
+                connection, method, target, end_to_end(headers), body, self._probe_timeout
+            )
+        except _FAILURES as error:
+            connection.close()
+            return Passed(0, error=_say(error))
+        head = answer.head
+        if answer.broken or head.status < 200 or len(answer.body) >= _READ_BYTES:
+            return Passed(0, error=answer.broken or "an answer that cannot be passed on")
+        named = [
+            (name.lower().encode("latin-1"), value.encode("latin-1"))
+            for name, value in head.getheaders()
+        ]
+        kept = tuple(
+            # A folded line would break out of its own (RFC 9112, section 5.2).
+            (name.decode("latin-1"), " ".join(value.decode("latin-1").split()))
+            for name, value in end_to_end(named)
+        )
+        return Passed(head.status, head.reason, kept, answer.body)
 
     def close(self) -> None:
         """Close the idle connections."""

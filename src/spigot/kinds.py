@@ -13,6 +13,7 @@ from spigot.address import Address, Target, split_url
 from spigot.errors import SettingsError
 from spigot.hook_secret import KEPT, follow, verifier_of
 from spigot.hooks import KNOWN
+from spigot.networks import parse_network
 from spigot.option import Given, Kind, Origin, check_names, read
 from spigot.providers import PROVIDERS
 from spigot.signatures import NAMES, scheme_named
@@ -20,6 +21,7 @@ from spigot.signatures import NAMES, scheme_named
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from spigot.networks import Network
     from spigot.signatures import Scheme, Verifier
 
 _PATH = re.compile(r"/[A-Za-z0-9._~!$&'()+,;=:@%/-]*")
@@ -38,12 +40,14 @@ class HookSetting(NamedTuple):
         provider: Who sends to it, such as ``github``; None to tell by the request.
         below: Whether every path below it belongs to it as well.
         verifier: Takes only what was signed with the hook's secret; None: it has none.
+        allow: The networks that may send to it; empty for everybody.
     """
 
     path: str
     provider: str | None
     below: bool
     verifier: Verifier | None = None
+    allow: tuple[Network, ...] = ()
 
 
 def _target(given: Given) -> Target | None:
@@ -155,6 +159,15 @@ def _durations(given: Given) -> tuple[float, ...]:
     return tuple(units.parse_duration(value) for value in values)
 
 
+def _networks(given: Given) -> tuple[Network, ...]:
+    values = given.value
+    if isinstance(values, str) and given.origin is not Origin.FILE:
+        values = [part.strip() for part in values.split(",")]
+    if not isinstance(values, list | tuple):
+        raise TypeError("not a list")
+    return tuple(read(given.inner(number, one), NETWORK) for number, one in enumerate(values, 1))
+
+
 def _path_at_jenkins(given: Given) -> str:
     if not _PATH.fullmatch(given.text):
         raise ValueError("not a path")
@@ -241,8 +254,21 @@ LOGIN = Kind(
     "secret", f"{KEPT}; what is kept there is USER:TOKEN in visible ASCII without spaces", _login
 )
 HEADER = Kind("header", 'none, a header\'s name, or "Name: value"', _header)
+NETWORK = Kind(
+    "network",
+    "an address or a network in CIDR notation without bits beyond its prefix, such as "
+    "140.82.112.0/20 or 10.0.0.7",
+    lambda given: parse_network(given.text),
+)
+NETWORKS = Kind(
+    "networks",
+    'a list such as ["140.82.112.0/20", "2a0a:a440::/29"]; in an environment variable separated '
+    "by commas",
+    _networks,
+)
 PARALLEL = _whole(1, 256)
 COUNT = _whole(0, 100_000)
+COUNT_ABOVE_0 = _whole(1, 100_000)
 STATUS = _whole(0, 599)
 SIZE = Kind("size", units.SIZE, lambda given: units.parse_size(given.value))
 SIZE_ABOVE_0 = _more_than_nothing(SIZE)
@@ -266,7 +292,9 @@ PROXY = Kind(
 )
 ROUTES = Kind("table", 'a table of events, such as pull_request = "/ghprbhook/"', _routes)
 HOOKS = Kind(
-    "tables", "[[hooks]] tables with the keys path, provider, below, secret and signature", _hooks
+    "tables",
+    "[[hooks]] tables with the keys path, provider, below, secret, signature and allow",
+    _hooks,
 )
 PROVIDER = Kind("word", f'"" (told by the request), {", ".join(_PROVIDERS)}', _provider)
 SIGNATURE = Kind(
@@ -281,5 +309,6 @@ HOOK_KEYS: dict[str, tuple[Kind, Any]] = {
     "provider": (PROVIDER, ""),
     "below": (FLAG, False),
     "signature": (SIGNATURE, ""),
+    "allow": (NETWORKS, []),
 }
 """The keys of a hook's table, ``secret`` apart: what each may be, and its default."""

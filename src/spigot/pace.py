@@ -51,7 +51,7 @@ class Pace:
     def __init__(self, most: int, rate: int = 0) -> None:
         self.most = most
         """The widest window."""
-        self._gap = 1.0 / rate if rate else 0.0
+        self.set_rate(rate)
         self._window = 1
         self._speeds: dict[str, _Speed] = {}
         self._overall = _Speed()  # for paths that are not known yet
@@ -60,6 +60,10 @@ class Pace:
         self._next = float("-inf")
         self.queue_is_long = False
         """Set it while too many builds wait at Jenkins: then one webhook a second goes."""
+
+    def set_rate(self, rate: int) -> None:
+        """Set how many may go in a second at most; 0 for no limit."""
+        self._gap = 1.0 / rate if rate else 0.0
 
     @property
     def window(self) -> int:

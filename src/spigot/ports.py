@@ -225,6 +225,24 @@ class Asked(NamedTuple):
     error: str = ""
 
 
+class Passed(NamedTuple):
+    """Jenkins' answer to a request that was passed through to it.
+
+    Attributes:
+        status: The HTTP status; 0 if there was no answer.
+        reason: The phrase beside it.
+        headers: All but those of the connection; no value has a line break.
+        body: The body, whole.
+        error: Why there was no answer, in words; empty if there was one.
+    """
+
+    status: int
+    reason: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    error: str = ""
+
+
 class Clock:
     """Time, passed in wherever it matters so that tests can hold it in their hands."""
 

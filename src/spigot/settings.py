@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from spigot.networks import Network
+
 __all__ = ["OPTIONS", "Address", "HookSetting", "Option", "Settings", "Target", "describe", "load"]
 
 _FILE = "spigot.toml"
@@ -46,6 +48,19 @@ class Settings:
     log_level: str
     max_body: int
     memory: int
+    max_header: int
+    max_headers: int
+    header_timeout: float
+    body_timeout: float
+    idle_timeout: float
+    max_connections: int
+    max_requests: int
+    rate_per_address: int
+    trusted_proxies: tuple[Network, ...]
+    tls_certificate: Path | None
+    tls_key: Path | None
+    admin_tls_certificate: Path | None
+    admin_tls_key: Path | None
     min_free: int
     connect_timeout: float
     read_timeout: float
@@ -90,6 +105,32 @@ OPTIONS: tuple[Option, ...] = (
            "The largest body taken in; GitHub sends up to 25 MB."),
     Option("memory", kinds.SIZE_ABOVE_0, "128MiB", ("SPIGOT_MEMORY",),
            "How much webhooks on their way to the disk may take; beyond it the answer is 503."),
+    Option("max_header", kinds.SIZE_ABOVE_0, "32KiB", ("SPIGOT_MAX_HEADER",),
+           "The largest request line and headers together; beyond it the answer is 431."),
+    Option("max_headers", kinds.COUNT_ABOVE_0, 100, ("SPIGOT_MAX_HEADERS",),
+           "How many headers a request may have; beyond it the answer is 431."),
+    Option("header_timeout", kinds.DURATION_ABOVE_0, "10s", ("SPIGOT_HEADER_TIMEOUT",),
+           "How long the headers of a request may take; beyond it the answer is 408."),
+    Option("body_timeout", kinds.DURATION_ABOVE_0, "60s", ("SPIGOT_BODY_TIMEOUT",),
+           "How long the body of a request may take; beyond it the answer is 408."),
+    Option("idle_timeout", kinds.DURATION_ABOVE_0, "75s", ("SPIGOT_IDLE_TIMEOUT",),
+           "How long a connection may wait for its next request."),
+    Option("max_connections", kinds.COUNT_ABOVE_0, 4096, ("SPIGOT_MAX_CONNECTIONS",),
+           "How many connections there may be; one more closes an idle one, or gets 503."),
+    Option("max_requests", kinds.COUNT_ABOVE_0, 4096, ("SPIGOT_MAX_REQUESTS",),
+           "How many requests may be in progress at once; beyond it the answer is 503."),
+    Option("rate_per_address", kinds.COUNT, 0, ("SPIGOT_RATE_PER_ADDRESS",),
+           "How many requests a second one address may send; `0`: any number."),
+    Option("trusted_proxies", kinds.NETWORKS, [], ("SPIGOT_TRUSTED_PROXIES",),
+           "The proxies in front whose `X-Forwarded-For` is believed."),
+    Option("tls_certificate", kinds.FILE, "", ("SPIGOT_TLS_CERTIFICATE",),
+           'The PEM file of the certificate chain of `listen`; `""`: plain HTTP.'),
+    Option("tls_key", kinds.FILE, "", ("SPIGOT_TLS_KEY",),
+           'The PEM file of its key; `""`: it stands in `tls_certificate`.'),
+    Option("admin_tls_certificate", kinds.FILE, "", ("SPIGOT_ADMIN_TLS_CERTIFICATE",),
+           'The PEM file of the certificate chain of `admin`; `""`: plain HTTP.'),
+    Option("admin_tls_key", kinds.FILE, "", ("SPIGOT_ADMIN_TLS_KEY",),
+           'The PEM file of its key; `""`: it stands in `admin_tls_certificate`.'),
     Option("min_free", kinds.SIZE, "512MiB", ("SPIGOT_MIN_FREE",),
            "How much disk stays free; below it the answer is 503."),
     Option("connect_timeout", kinds.DURATION_ABOVE_0, "3s", ("SPIGOT_CONNECT_TIMEOUT",),
@@ -138,7 +179,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("routes", kinds.ROUTES, {}, (),
            "For `/webhooks`: an event's path at Jenkins where that is not `/github-webhook/`."),
     Option("hooks", kinds.HOOKS, [], (),
-           "Hook paths: `path`, if wanted `provider`, `below`, `secret`, `signature`."),
+           "Hook paths: `path`, if wanted `provider`, `below`, `secret`, `signature`, `allow`."),
 )
 # fmt: on
 
@@ -246,3 +287,8 @@ def _check_together(settings: Settings) -> None:
             f"{units.format_size(settings.memory)}: such a body would never be taken in; "
             "allowed: a max_body that is not above memory"
         )
+    for name in ("tls", "admin_tls"):
+        if getattr(settings, f"{name}_key") and not getattr(settings, f"{name}_certificate"):
+            raise SettingsError(
+                f"{name}_key is set, but {name}_certificate is not; set both for TLS, or neither"
+            )

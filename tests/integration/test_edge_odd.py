@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from spigot.stores.sqlite import SqliteStore
-from spigot.web.answers import HEADER_BYTES
 from spigot.webhook import Receipt
 from support.listener import (
     JSON,
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
 
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
 CHUNKED = PUSH + JSON + b"Transfer-Encoding: chunked\r\n\r\n"
+HEADER_BYTES = 32 * 1024
 LARGE = 300_000
 """Beyond the size from which bodies are read on a thread of their own."""
 

@@ -14,8 +14,11 @@ from spigot.errors import NoRoom
 from spigot.hooks import Hooks
 from spigot.intake import Intake
 from spigot.meters import Meters
-from spigot.ports import Clock
+from spigot.ports import Clock, Passed
+from spigot.web.access import Access
 from spigot.web.edge import Edge
+from spigot.web.limits import Limits
+from spigot.web.questions import Questions
 from spigot.webhook import Receipt, Webhook
 
 if TYPE_CHECKING:
@@ -37,6 +40,9 @@ class Listener:
         max_body: Bytes of the largest body.
         memory: Bytes that bodies may take.
         store: Keeps them instead.
+        limits: All limits, over `max_body` and `memory`.
+        access: Who may send; everybody by default.
+        pass_on: Answers Jenkins' own questions.
 
     Attributes:
         kept: What was handed to the store.
@@ -47,9 +53,18 @@ class Listener:
     """
 
     def __init__(
-        self, *, max_body: int = MAX_BODY, memory: int = MEMORY, store: SqliteStore | None = None
+        self,
+        *,
+        max_body: int = MAX_BODY,
+        memory: int = MEMORY,
+        store: SqliteStore | None = None,
+        limits: Limits | None = None,
+        access: Access | None = None,
+        pass_on: Callable[..., Passed] = lambda *_: Passed(0, error="no Jenkins"),
     ) -> None:
-        self._limits = (max_body, memory)
+        self._limits = limits or Limits(max_body=max_body, memory=memory)
+        self._access = access or Access(Clock())
+        self._questions = Questions(pass_on)
         self._store = store
         self.kept: list[Webhook] = []
         self.answer: Callable[[Webhook], Receipt | Exception] | None = lambda webhook: Receipt(
@@ -122,10 +137,10 @@ class Listener:
 
     async def _start(self) -> None:
         intake = Intake(Hooks(), {"release": "/ghprbhook/"}, context="/jenkins", clock=Clock())
-        max_body, memory = self._limits
         self.edge = Edge(
-            intake, self.put, self.check_room, max_body=max_body, memory=memory, meters=Meters()
-        )
+            intake, self.put, self.check_room, access=self._access, limits=self._limits,
+            questions=self._questions, meters=Meters(),
+        )  # fmt: skip
         listening = socket.create_server(("127.0.0.1", 0))
         self.port = listening.getsockname()[1]
         self._server = await self._loop.create_server(self.edge.connection, sock=listening)

@@ -13,9 +13,28 @@ ROOT = Path(spigot.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 
 LAYERS = (
-    {"errors", "webhook", "units", "address", "valve", "times", "form"},
+    {
+        "errors",
+        "webhook",
+        "units",
+        "address",
+        "valve",
+        "times",
+        "form",
+        "networks",
+        "headers",
+    },
     {"log", "envelope"},
-    {"ports", "providers", "masking", "repository", "payloads", "meters", "signatures"},
+    {
+        "ports",
+        "providers",
+        "masking",
+        "repository",
+        "payloads",
+        "meters",
+        "signatures",
+        "rates",
+    },
     {
         "hook_secret",
         "hooks",
@@ -33,7 +52,8 @@ LAYERS = (
     {"kinds", "option", "settings", "intake", "guard", "delivery", "timed", "steady"},
     {"dispatch"},
     {"drain"},
-    {"stores", "jenkins", "web", "report", "practice", "aws"},
+    {"stores", "jenkins", "web", "report", "practice", "aws", "inherited", "notify", "descriptors"},
+    {"live"},
     {"app"},
     {"commands"},
     {"cli", "__main__"},

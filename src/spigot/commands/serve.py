@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shlex
 import shutil
 import socket
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from spigot.app import Gateway
     from spigot.practice import PracticeJenkins
+    from spigot.settings import Settings
 
 _PRACTICE_PORT = 8080
 
@@ -58,16 +60,29 @@ def serve_command(
     import uvloop
 
     from spigot.app import Gateway
+    from spigot.descriptors import allow_connections
+    from spigot.inherited import inherited_sockets
     from spigot.log import configure
+    from spigot.notify import Notifier
 
     with contextlib.ExitStack() as stack:
         jenkins = stack.enter_context(_practice()) if practice else None
-        settings = start.settings(
-            target=jenkins.url if jenkins else target, data=data, listen=listen, admin=admin
-        )
+
+        def read() -> Settings:
+            return start.settings(
+                target=jenkins.url if jenkins else target, data=data, listen=listen, admin=admin
+            )
+
+        settings = read()
         configure(settings.log_level)
-        gateway = Gateway(settings)
-        options = {"--data": data, "--url": listen and gateway.address.url}
+        allow_connections(settings.max_connections)
+        gateway = Gateway(
+            settings,
+            inherited=inherited_sockets(os.environ, os.getpid()),
+            reread=read,
+            notifier=Notifier(os.environ),
+        )
+        options = {"--data": data, "--url": listen and gateway.url}
 
         def say() -> None:
             if jenkins is not None:
@@ -111,13 +126,13 @@ def _text(gateway: Gateway) -> str:
     assert target is not None
     host, port = gateway.address
     here = socket.gethostname() if host in {"0.0.0.0", "::"} else host  # noqa: S104 - compared only
-    public = Address(here, port).url
+    public = f"{gateway.url.partition(':')[0]}://{Address(here, port)}"
     return f"""\
 Spigot takes webhooks at {public} and delivers them to Jenkins at {target.url}
 
   At the provider, change the host of the webhook's URL and leave its path, as in
       {public}/github-webhook/
-  Status and metrics   {gateway.admin_address.url}/api/status and /metrics
+  Status and metrics   {gateway.admin_url}/api/status and /metrics
   Webhooks are kept    in {gateway.settings.data}
   Ctrl-C stops it; what waits stays on disk.
 """
@@ -139,9 +154,9 @@ def _practice_text(
         return shlex.join([_program(), *words.split(), *given])
 
     phase = f"{jenkins.url}/practice/phase"
-    admin = gateway.admin_address.url
+    admin = gateway.admin_url
     return f"""\
-Spigot takes webhooks at {gateway.address.url}; status is at {admin}/api/status
+Spigot takes webhooks at {gateway.url}; status is at {admin}/api/status
 A practice Jenkins is at {jenkins.url}/ (it answers as Jenkins does, and builds nothing)
 
 Try in another terminal:

@@ -28,12 +28,15 @@ class Room:
         directory: The data directory.
         min_free: Bytes that must remain: free on disk, or free inside the database.
         clock: Tells the time.
+
+    Attributes:
+        min_free: May be replaced.
     """
 
     def __init__(self, directory: Path, *, min_free: int, clock: Clock) -> None:
         self._directory = directory
         self._reserve = directory / "reserve"
-        self._min_free = min_free
+        self.min_free = min_free
         self._clock = clock
         self._lock = threading.Lock()
         self._looked = float("-inf")
@@ -52,16 +55,16 @@ class Room:
         Raises:
             NoRoom: The floor would be reached.
         """
-        if self.free - size < self._min_free:
+        if self.free - size < self.min_free:
             raise NoRoom(
                 f"Only {format_size(self.free)} of disk are left in {self._directory}, and "
-                f"{format_size(self._min_free)} (min_free) must stay free. Free some disk space; "
+                f"{format_size(self.min_free)} (min_free) must stay free. Free some disk space; "
                 "waiting webhooks are safe and go on being delivered."
             )
 
     def keep_reserve(self) -> None:
         """Lay the reserve aside if it is missing and the disk has room for it."""
-        if self._reserve.exists() or self._disk() < self._min_free + 2 * RESERVE:
+        if self._reserve.exists() or self._disk() < self.min_free + 2 * RESERVE:
             return
         try:
             with self._reserve.open("wb") as file:

@@ -53,12 +53,16 @@ class Upkeep:
         self, store: SqliteStore, *, keep_delivered: float, keep_dead: float, clock: Clock
     ) -> None:
         self._store = store
-        self._keep = {"ended_done": keep_delivered, "ended_dead": keep_dead}
+        self.keep(keep_delivered, keep_dead)
         self._clock = clock
         # A clock set forward must not make the whole history old: time passes as it is measured.
         self._start = clock.now() - clock.monotonic()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="spigot-upkeep", daemon=True)
+
+    def keep(self, delivered: float, dead: float) -> None:
+        """Set for how many seconds delivered (and dropped), and dead ones stay."""
+        self._keep = {"ended_done": delivered, "ended_dead": dead}
 
     def start(self) -> None:
         """Begin."""

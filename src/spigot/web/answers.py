@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from spigot.errors import Refused
 
-HEADER_BYTES = 32 * 1024
-"""Request line and headers together; Jenkins itself takes 8 KiB of headers."""
+if TYPE_CHECKING:
+    from spigot.ports import Passed
 
 RETRY_SECONDS = 30
 """The ``Retry-After`` of a 503."""
@@ -35,10 +36,10 @@ def answer(
     return head.encode("latin-1"), body
 
 
-def no_room(error: str) -> Refused:
-    """Refuse what cannot be stored now."""
+def no_room(error: str, *, reason: str = "no_room") -> Refused:
+    """Refuse what cannot be taken now."""
     retry = (("Retry-After", str(RETRY_SECONDS)),)
-    return Refused(503, f"{error} Send it again later.", reason="no_room", headers=retry)
+    return Refused(503, f"{error} Send it again later.", reason=reason, headers=retry)
 
 
 def too_large(most: int) -> Refused:
@@ -50,13 +51,28 @@ def too_large(most: int) -> Refused:
     return Refused(413, error, reason="too_large")
 
 
-def too_long_head() -> Refused:
-    """Refuse a head of more than `HEADER_BYTES`."""
+def too_long_head(most: int) -> Refused:
+    """Refuse a head of more than `most` bytes."""
     error = (
-        f"The request line and headers are larger than {HEADER_BYTES} bytes. Remove headers that a "
-        "proxy adds."
+        f"The request line and headers are larger than {most} bytes. Remove headers that a proxy "
+        "adds, send the payload in the body instead of the URL, or raise max_header "
+        "(SPIGOT_MAX_HEADER)."
     )
     return Refused(431, error, reason="headers")
+
+
+def too_many_headers(most: int) -> Refused:
+    """Refuse a head of more than `most` lines."""
+    error = (
+        f"There are more than {most} headers. Remove those that a proxy adds, or raise max_headers "
+        "(SPIGOT_MAX_HEADERS)."
+    )
+    return Refused(431, error, reason="headers")
+
+
+def crowded() -> Refused:
+    """Refuse a connection beyond what is allowed."""
+    return no_room("There are too many connections at once.", reason="connections")
 
 
 def unreadable() -> Refused:
@@ -85,7 +101,18 @@ def fault() -> Refused:
     return Refused(500, error, reason="fault")
 
 
-def slow(seconds: float) -> Refused:
-    """Refuse a request that did not come in time."""
-    error = f"The request was not complete within {seconds:.0f} seconds."
+def slow(what: str, seconds: float) -> Refused:
+    """Refuse a request whose headers or body did not come in time."""
+    error = (
+        f"The {what} did not come within {seconds:g} seconds. If the sender needs longer, raise "
+        f"{'header' if what == 'headers' else 'body'}_timeout."
+    )
     return Refused(408, error, reason="slow")
+
+
+def passed_on(passed: Passed) -> tuple[bytes, bytes]:
+    """Return Jenkins' own answer as `answer` returns ours."""
+    lines = "".join(f"{name}: {value}\r\n" for name, value in passed.headers)
+    length = f"content-length: {len(passed.body)}\r\n" if passed.status not in (204, 304) else ""
+    head = f"HTTP/1.1 {passed.status} {passed.reason}\r\n{lines}{length}"
+    return head.encode("latin-1", "replace"), passed.body

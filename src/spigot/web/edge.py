@@ -23,7 +23,13 @@ if TYPE_CHECKING:
 
     from spigot.intake import Intake
     from spigot.meters import Meters
+    from spigot.web.access import Access
+    from spigot.web.limits import Limits
+    from spigot.web.questions import Questions
     from spigot.webhook import Receipt, Webhook
+
+REFUSING = 256
+"""So many connections more than there may be are told that there are too many; others are cut."""
 
 _log = Log(__name__)
 
@@ -35,9 +41,18 @@ class Edge:
         intake: Reads requests.
         put: Keeps a webhook and calls back, from any thread, as `ports.Queue.put` does.
         check_room: Raises `NoRoom` if so many bytes more cannot be kept.
-        max_body: Bytes of the largest body.
-        memory: Bytes that bodies may take before they are on disk, all together.
+        access: Who may send.
+        limits: What is put up with.
+        questions: Passes on what only Jenkins can answer.
         meters: Counts.
+
+    Attributes:
+        held: Bytes of bodies in memory, from the first one read until the store has them.
+        requests: Requests that are being read or stored.
+        connections: All connections.
+        idle: Those of them that wait for a request, the one that does so longest first.
+
+    `intake`, `access` and `limits` may be replaced at any time: new requests go by the new ones.
     """
 
     def __init__(
@@ -46,18 +61,22 @@ class Edge:
         put: Callable[[Webhook, Callable[[Receipt | Exception], None]], None],
         check_room: Callable[[int], None],
         *,
-        max_body: int,
-        memory: int,
+        access: Access,
+        limits: Limits,
+        questions: Questions,
         meters: Meters,
     ) -> None:
         self.intake = intake
         self.put = put
         self.check_room = check_room
-        self.max_body = max_body
-        self.memory = memory
+        self.access = access
+        self.limits = limits
+        self.questions = questions
         self.meters = meters
         self.held = 0
+        self.requests = 0
         self.connections: set[Connection] = set()
+        self.idle: dict[Connection, None] = {}
         self.stopping = False
         self._failed = float("-inf")  # when the store failed last, unless it has worked since
         self._answers: deque[tuple[Connection, float, Receipt | Exception]] = deque()
@@ -68,6 +87,37 @@ class Edge:
         """Return the protocol of a new connection."""
         return Connection(self)
 
+    @property
+    def is_flooded(self) -> bool:
+        """Whether there are so many connections that not even a refusal can be given."""
+        return len(self.connections) > self.limits.max_connections + REFUSING
+
+    def enter(self, connection: Connection) -> bool:
+        """Take a new connection in; for one too many, the one idle for longest is closed.
+
+        Returns:
+            Whether there is a place for it; if not, it has to be refused, and counts until then.
+        """
+        self.connections.add(connection)
+        if len(self.connections) > self.limits.max_connections:
+            if not self.idle:
+                return False
+            longest = next(iter(self.idle))
+            del self.idle[longest]
+            longest.close()
+        self.idle[connection] = None
+        return True
+
+    def leave(self, connection: Connection) -> None:
+        """Forget a connection that is closed."""
+        self.connections.discard(connection)
+        self.idle.pop(connection, None)
+
+    def soon(self, work: Callable[[], None]) -> None:
+        """Have something done on the loop; from any thread."""
+        with contextlib.suppress(RuntimeError):  # the loop has ended: nobody listens
+            self._loop.call_soon_threadsafe(work)
+
     def healthy(self) -> bool:
         """Tell whether webhooks can be stored now."""
         try:
@@ -75,7 +125,7 @@ class Edge:
         except SpigotError:
             return False
         works = time.monotonic() - self._failed >= answers.RETRY_SECONDS
-        return works and self.held < self.memory and not self.stopping
+        return works and self.held < self.limits.memory and not self.stopping
 
     def keep(self, connection: Connection, webhook: Webhook, began: float) -> None:
         """Have a webhook stored; the connection hears of it on the loop."""
@@ -84,8 +134,7 @@ class Edge:
             # From the store's thread: one wake-up of the loop serves a whole commit.
             self._answers.append((connection, began, result))
             if len(self._answers) == 1:
-                with contextlib.suppress(RuntimeError):  # the loop has ended: nobody listens
-                    self._loop.call_soon_threadsafe(self._give_answers)
+                self.soon(self._give_answers)
 
         self.put(webhook, done)
 
@@ -98,14 +147,15 @@ class Edge:
         self.stopping = True
         end = time.monotonic() + patience
         while time.monotonic() < end:
-            for connection in list(self.connections):
-                connection.close_if_idle()
+            for connection in list(self.idle):
+                connection.close_if_unused(time.monotonic())
             if not self.connections:
                 break
             await asyncio.sleep(0.01)
         for connection in list(self.connections):
             connection.abort()
         self._sweeper.cancel()
+        self.questions.close()
 
     def _give_answers(self) -> None:
         while self._answers:

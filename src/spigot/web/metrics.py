@@ -18,7 +18,10 @@ from spigot.meters import BOUNDS, Durations, Meters
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-TAKEN = ("stored", "duplicate", "health")
+ASKED = ("health", "question")
+"""Requests that are no webhooks."""
+
+TAKEN = ("stored", "duplicate", *ASKED)
 """Answers that are no refusals."""
 
 
@@ -43,7 +46,7 @@ class GatewayCollector(Collector):
         meters, status = self._meters, self._status()
         received = dict(meters.received)
         yield _counter("spigot_received", "Webhooks received and answered.",
-                       sum(n for what, n in received.items() if what != "health"))  # fmt: skip
+                       sum(n for what, n in received.items() if what not in ASKED))  # fmt: skip
         yield _counter("spigot_stored", "Webhooks stored.", received.get("stored", 0))
         yield _counter("spigot_duplicate", "Webhooks that already waited.",
                        received.get("duplicate", 0))  # fmt: skip
