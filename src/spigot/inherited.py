@@ -63,6 +63,7 @@ def _taken_over(descriptor: int, name: str) -> socket.socket:
             f"The socket {name!r} that was handed over cannot be used: {error.strerror}. {_ADVICE}"
         ) from error
     if not listens or sock.family not in (socket.AF_INET, socket.AF_INET6):
+        sock.close()
         raise SettingsError(
             f"The socket {name!r} that was handed over does not listen for TCP. {_ADVICE}"
         )

@@ -44,7 +44,7 @@ class Access:
         self._allow = {path: tuple(networks) for path, networks in (allow or {}).items()}
         self._trusted = tuple(trusted)
         self._rates = Rates(rate) if rate else None
-        self.watches = bool(self._allow or self._rates)
+        self.watches = bool(self._allow) or self._rates is not None
 
     def enter(self, peer: str, headers: Iterable[tuple[bytes, bytes]]) -> str:
         """Return the address that asks, after counting its request.
