@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from spigot.practice import PracticeJenkins
@@ -90,6 +91,10 @@ class Manager:
         self._process = None
 
 
+def are_more_than(statuses: list[int], number: int) -> bool:
+    return len(statuses) > number
+
+
 def test_while_the_gateway_restarts_every_request_is_answered(tmp_path: Path) -> None:
     with PracticeJenkins() as jenkins, Manager(tmp_path, jenkins.url) as manager:
         manager.start()
@@ -113,7 +118,7 @@ def test_while_the_gateway_restarts_every_request_is_answered(tmp_path: Path) ->
             sender.start()
         for _ in range(3):
             so_far = len(statuses)
-            wait_until(lambda so_far=so_far: len(statuses) > so_far + 50)
+            wait_until(partial(are_more_than, statuses, so_far + 50))
             manager.stop()
             manager.start()
         over.set()

@@ -6,11 +6,13 @@ import asyncio
 import contextlib
 import socket
 import struct
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from spigot.networks import parse_network
+from spigot.ports import Clock
 from spigot.web.access import Access
 from spigot.web.limits import LARGE, Limits
 from spigot.webhook import Receipt
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
-class HandClock:
+class HandClock(Clock):
     """A clock that only a test moves."""
 
     def __init__(self) -> None:
@@ -43,6 +45,10 @@ def until(listener: Listener, holds: Callable[[], object]) -> None:
             await asyncio.sleep(0.005)
 
     listener.on_loop(wait())
+
+
+def has_connections(listener: Listener, number: int) -> bool:
+    return len(listener.edge.connections) == number
 
 
 def later(listener: Listener, seconds: float) -> None:
@@ -141,7 +147,7 @@ def test_a_connection_too_many_closes_the_one_idle_for_longest() -> None:
         lines = []
         for number in range(3):
             lines.append(stack.enter_context(listener.connect()))
-            until(listener, lambda count=number + 1: len(listener.edge.connections) == count)
+            until(listener, partial(has_connections, listener, number + 1))
         lines[0].sendall(HEALTH)  # now the second is the one idle for longest
         assert answer(lines[0])[0] == 200
         new = stack.enter_context(listener.connect())

@@ -93,9 +93,12 @@ def test_while_jenkins_is_away_the_answer_explains_and_webhooks_are_taken(tmp_pa
     ],
 )
 def test_an_answer_that_is_none_is_not_passed_on(tmp_path: Path, answer: bytes) -> None:
+    def play(server: RawServer, line: socket.socket) -> None:
+        server.read(line)
+        line.sendall(answer)
+
     with RawServer() as jenkins:
-        jenkins.answer = answer + b""
-        jenkins.play = lambda server, line: (server.read(line), line.sendall(answer))[1]
+        jenkins.play = play
         with gateway_to(tmp_path, f"http://127.0.0.1:{jenkins.port}") as gateway:
             received = talk(gateway.port, QUESTION + b"Content-Length: 0\r\n\r\n")
             assert answers_in(received)[0][0] == 503
