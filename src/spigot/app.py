@@ -143,7 +143,9 @@ class Gateway:
         )  # fmt: skip
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(edge.connection, sock=self._public, backlog=1024)
-        collector = GatewayCollector(self.meters, self.status, lambda: edge.held)
+        collector = GatewayCollector(
+            self.meters, self.status, lambda: edge.held, lambda: self.store.room.free
+        )
         self._admin_server = _AdminServer(
             uvicorn.Config(
                 admin_app(self.status, collector, token=settings.admin_token),
