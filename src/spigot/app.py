@@ -18,7 +18,8 @@ from spigot.delivery import Delivery
 from spigot.drain import Drain
 from spigot.errors import SettingsError, SpigotError
 from spigot.guard import Guard, Probe
-from spigot.hooks import Hook, Hooks
+from spigot.hook_secret import check_cover
+from spigot.hooks import KNOWN, Hook, Hooks
 from spigot.intake import Intake
 from spigot.jenkins import Jenkins
 from spigot.log import Log
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from spigot.address import Target
-    from spigot.settings import Settings
+    from spigot.settings import HookSetting, Settings
 
 STOP_SECONDS = 8.0
 """What a stop may take; ten seconds are what service managers give."""
@@ -208,11 +209,26 @@ class _AdminServer(uvicorn.Server):
 
 
 def hooks_of(settings: Settings) -> Hooks:
-    """Return the hook paths that the settings ask for."""
-    return Hooks(
-        (Hook(hook.path, provider=hook.provider, below=hook.below) for hook in settings.hooks),
-        only=settings.only_hooks,
-    )
+    """Return the hook paths that the settings ask for.
+
+    One with the path of a known hook keeps what is known of its plugin.
+
+    Raises:
+        SettingsError: A path is not usable, or its secret could be got around.
+    """
+    known = {hook.path: hook for hook in KNOWN}
+
+    def made(setting: HookSetting) -> Hook:
+        hook = known.get(setting.path) or Hook(setting.path)
+        return hook._replace(
+            provider=setting.provider or hook.provider,
+            below=setting.below or hook.below,
+            verifier=setting.verifier,
+        )
+
+    hooks = Hooks(map(made, settings.hooks), only=settings.only_hooks)
+    check_cover(hooks)
+    return hooks
 
 
 def jenkins_of(settings: Settings, target: Target) -> Jenkins:

@@ -17,6 +17,8 @@ from spigot.masking import MASK, TOKEN_PATHS, mask_path, printable
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from spigot.signatures import Verifier
+
 
 class Presence(StrEnum):
     """Whether a hook's plugin is loaded at Jenkins."""
@@ -73,6 +75,7 @@ class Hook(NamedTuple):
             by the repository in the parameter ``url``; empty if it does not.
         repeat_harmless: A second delivery builds nothing that the first did not.
         question: How to find out whether the plugin is loaded; None if nothing harmless tells.
+        verifier: Takes only what was signed with the hook's secret; None: it has none.
     """
 
     path: str
@@ -82,6 +85,7 @@ class Hook(NamedTuple):
     job: Literal["", "path", "path-token", "token", "url"] = ""
     repeat_harmless: bool = False
     question: Question | None = None
+    verifier: Verifier | None = None
 
 
 _NO_TOKEN = "token=spigot-asks-whether-this-plugin-is-loaded"  # noqa: S105 - no job has it

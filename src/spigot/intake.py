@@ -1,7 +1,4 @@
-"""From a request to a webhook: the only road to a 2xx. Pure but for the id and the clock.
-
-Signatures have their place in `Intake.webhook`, before anything is kept.
-"""
+"""From a request to a webhook: the only road to a 2xx. Pure but for the id and the clock."""
 
 from __future__ import annotations
 
@@ -73,7 +70,7 @@ class Intake:
             text = target.decode("ascii")
         except UnicodeDecodeError:
             text = ""
-        if not text.startswith("/"):
+        if not text.startswith("/") or "#" in text:  # RFC 9112, section 3.2: no fragment either
             raise Refused(
                 400,
                 "The request target must be a path that begins with / and is plain ASCII; "
@@ -102,15 +99,18 @@ class Intake:
             body: The body.
 
         Raises:
-            Refused: 400 if it was sent to `ROUTED` and nothing tells where it belongs.
+            Refused: 400 if it was sent to `ROUTED` and nothing tells where it belongs; 401 if its
+                hook has a secret, and it was not signed with it.
         """
         sender = identify(fields)
         path, hook = admitted.path, admitted.hook
         if hook is None:
             path = route(sender, self._routes)
             hook = self._hooks.find(admitted.method, path)
-        repository = repository_of(body, fields.get(b"content-type", b""))
         now = self._clock.now()
+        if hook.verifier is not None:
+            hook.verifier.verify(headers, body, now)
+        repository = repository_of(body, fields.get(b"content-type", b""))
         return Webhook(
             new_id(now),
             now,

@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from spigot import units
 from spigot.address import Address, Target, split_url
 from spigot.errors import SettingsError
+from spigot.hook_secret import KEPT, follow, verifier_of
 from spigot.hooks import KNOWN
 from spigot.option import Given, Kind, Origin, check_names, read
 from spigot.providers import PROVIDERS
+from spigot.signatures import NAMES, scheme_named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from spigot.signatures import Scheme, Verifier
+
 _PATH = re.compile(r"/[A-Za-z0-9._~!$&'()+,;=:@%/-]*")
-_KEPT = '"env:NAME" (an environment variable) or "file:PATH" (a file that holds only it)'
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 _PROVIDERS = sorted(
     {provider.name for provider in PROVIDERS} | {hook.provider for hook in KNOWN if hook.provider}
@@ -34,11 +37,13 @@ class HookSetting(NamedTuple):
         path: A path at Jenkins, below the context path.
         provider: Who sends to it, such as ``github``; None to tell by the request.
         below: Whether every path below it belongs to it as well.
+        verifier: Takes only what was signed with the hook's secret; None: it has none.
     """
 
     path: str
     provider: str | None
     below: bool
+    verifier: Verifier | None = None
 
 
 def _target(given: Given) -> Target | None:
@@ -55,24 +60,15 @@ def _secret(given: Given) -> str | None:
     Written out, it may stand in the environment alone: a file gets committed and a command line
     shows in the list of processes.
     """
-    text = given.text
-    scheme, colon, rest = text.partition(":")
-    if not text:
+    if not given.text:
         return None
-    if colon and scheme == "env":
-        found = given.environ.get(rest, "")
-        if not found:
-            raise SettingsError(f"{given.source} points at {rest!r}, which is not set or is empty")
-    elif colon and scheme == "file":
-        try:
-            found = (given.cwd / rest).read_text("ascii").strip()
-        except OSError as error:
-            why = error.strerror or type(error).__name__
-            raise SettingsError(f"{given.source} points at {rest!r}: {why}") from None
+    found = follow(given)
+    if found is not None:
+        found = found.strip()
     elif given.origin is Origin.ENVIRONMENT:
-        found = text
+        found = given.text
     else:
-        raise SettingsError(f"{given.source} is written out; allowed: {_KEPT}")
+        raise SettingsError(f"{given.source} is written out; allowed: {KEPT}")
     if not re.fullmatch("[!-~]+", found):
         raise ValueError("no header can carry it")
     return found
@@ -181,6 +177,10 @@ def _provider(given: Given) -> str | None:
     return given.text or None
 
 
+def _signature(given: Given) -> Scheme | None:
+    return scheme_named(given.text) if given.text else None
+
+
 def _routes(given: Given) -> Mapping[str, str]:
     if not isinstance(given.value, dict):
         raise TypeError("not a table")
@@ -203,8 +203,6 @@ def _hooks(given: Given) -> tuple[HookSetting, ...]:
 
 def _hook(given: Given) -> HookSetting:
     check_names(given.value, [*HOOK_KEYS, "secret"], source=given.source)
-    if "secret" in given.value:
-        _refuse_hook_secret(given.inner("secret", given.value["secret"]))
     if "path" not in given.value:
         raise SettingsError(f"{given.source} has no path; every hook needs one")
     if isinstance(path := given.value["path"], str) and path.endswith(("*", "…", "...")):
@@ -212,29 +210,19 @@ def _hook(given: Given) -> HookSetting:
             f"{given.source}.path is {path!r}; name the path alone and set below = true in the "
             "same table to cover everything below it"
         )
-    hook = HookSetting(
-        **{
-            key: read(given.inner(key, given.value.get(key, default)), kind)
-            for key, (kind, default) in HOOK_KEYS.items()
-        }
-    )
+    values = {
+        key: read(given.inner(key, given.value.get(key, default)), kind)
+        for key, (kind, default) in HOOK_KEYS.items()
+    }
+    scheme = values.pop("signature")
+    known = next((one.provider for one in KNOWN if one.path == values["path"]), None)
+    verifier = verifier_of(given, scheme, values["provider"] or known)
+    hook = HookSetting(**values, verifier=verifier)
     if hook.below and not hook.path.endswith("/"):
         raise SettingsError(
             f"{given.source}.path is {hook.path!r}, with below = true; end it with a slash"
         )
     return hook
-
-
-def _refuse_hook_secret(given: Given) -> None:
-    """Refuse a hook's secret: the one place to lift once signatures are checked."""
-    entries = given.value if isinstance(given.value, list) else [given.value]
-    kept = all(isinstance(entry, str) and re.match("(env|file):.", entry) for entry in entries)
-    written_out = "" if kept else f" is written out, and belongs into {_KEPT}. Also,"
-    raise SettingsError(
-        f"{given.source}{written_out or ':'} this version of Spigot does not check signatures yet. "
-        "Remove it: Jenkins' own check of signatures still works, because requests arrive there "
-        "untouched"
-    )
 
 
 TARGET = Kind(
@@ -244,13 +232,13 @@ TARGET = Kind(
     _target,
 )
 ADDRESS = Kind("address", "HOST:PORT, such as 127.0.0.1:8001, localhost:0 or [::1]:8001", _address)
-SECRET = Kind("secret", f"{_KEPT}; visible ASCII without spaces", _secret)
+SECRET = Kind("secret", f"{KEPT}; visible ASCII without spaces", _secret)
 PATH = Kind("path", "a path", _path)
 FILE = Kind("path", "the path of a file that exists", _existing_file)
 LEVEL = Kind("level", ", ".join(_LEVELS), _level)
 FLAG = Kind("boolean", "true or false", _bool)
 LOGIN = Kind(
-    "secret", f"{_KEPT}; what is kept there is USER:TOKEN in visible ASCII without spaces", _login
+    "secret", f"{KEPT}; what is kept there is USER:TOKEN in visible ASCII without spaces", _login
 )
 HEADER = Kind("header", 'none, a header\'s name, or "Name: value"', _header)
 PARALLEL = _whole(1, 256)
@@ -277,12 +265,21 @@ PROXY = Kind(
     _proxy,
 )
 ROUTES = Kind("table", 'a table of events, such as pull_request = "/ghprbhook/"', _routes)
-HOOKS = Kind("tables", "[[hooks]] tables with the keys path, provider and below", _hooks)
+HOOKS = Kind(
+    "tables", "[[hooks]] tables with the keys path, provider, below, secret and signature", _hooks
+)
 PROVIDER = Kind("word", f'"" (told by the request), {", ".join(_PROVIDERS)}', _provider)
+SIGNATURE = Kind(
+    "word",
+    f'"" (as the provider signs), {", ".join(NAMES)}, whose HEADER has token, secret, password or '
+    "api-key in its name so that its value is never shown",
+    _signature,
+)
 
 HOOK_KEYS: dict[str, tuple[Kind, Any]] = {
     "path": (AT_JENKINS, None),
     "provider": (PROVIDER, ""),
     "below": (FLAG, False),
+    "signature": (SIGNATURE, ""),
 }
-"""The keys of a hook's table: what each may be, and its default."""
+"""The keys of a hook's table, ``secret`` apart: what each may be, and its default."""

@@ -79,6 +79,11 @@ def mask_headers(headers: Headers) -> list[tuple[str, str]]:
     ]
 
 
+def masks_header(name: str) -> bool:
+    """Tell whether ``mask_headers`` hides the value of a header of this name."""
+    return _SECRET_HEADER.search(name) is not None
+
+
 def secrets_of(path: str, query: str, headers: Headers) -> tuple[str, ...]:
     """Return the secrets that the other functions would mask, for ``mask_text``; each one once.
 

@@ -9,9 +9,10 @@ body is read in full; both ways follow the same table and give the same answer.
 from __future__ import annotations
 
 import json
-from binascii import a2b_qp
 from codecs import getincrementaldecoder
 from typing import TYPE_CHECKING, Any
+
+from spigot.form import payload_of
 
 try:
     import msgspec
@@ -61,7 +62,7 @@ def repository_of(body: bytes, content_type: bytes) -> str | None:
         repository, is not JSON in UTF-8, or is too deeply nested. Never raises.
     """
     if content_type.lower().startswith(_FORM):
-        body = _payload_of(body)
+        body = payload_of(body)
     return _read(body) if _is_utf8(body) else None
 
 
@@ -71,17 +72,6 @@ def tidy(name: str) -> str | None:
     if not name.isprintable():
         name = "".join(filter(str.isprintable, name))
     return name.strip() or None
-
-
-def _payload_of(form: bytes) -> bytes:
-    start = 0 if form.startswith(b"payload=") else form.find(b"&payload=") + 1
-    if not form.startswith(b"payload=", start):
-        return b""
-    start += len(b"payload=")
-    end = form.find(b"&", start)
-    value = form[start:] if end < 0 else form[start:end]
-    # Quoted-printable differs from percent-encoding in its sign only, and is decoded in C.
-    return a2b_qp(value.replace(b"+", b" ").replace(b"=", b"=3D").replace(b"%", b"="))
 
 
 def _is_utf8(body: bytes) -> bool:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from spigot import kinds, units
 from spigot.address import Address, Target
 from spigot.errors import SettingsError
+from spigot.hook_secret import places
 from spigot.kinds import HookSetting
 from spigot.option import Given, Option, Origin, check_names, read
 
@@ -137,7 +138,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("routes", kinds.ROUTES, {}, (),
            "For `/webhooks`: an event's path at Jenkins where that is not `/github-webhook/`."),
     Option("hooks", kinds.HOOKS, [], (),
-           "Further hook paths: `path`, and if wanted `provider` and `below = true`."),
+           "Hook paths: `path`, if wanted `provider`, `below`, `secret`, `signature`."),
 )
 # fmt: on
 
@@ -184,7 +185,8 @@ def load(
         return made(option.default, f"default of {option.name}", Origin.DEFAULT)
 
     chosen = [(option, given(option)) for option in OPTIONS]
-    _check_variables(environ, [value.value for option, value in chosen if option.secret])
+    secrets = [value.value for option, value in chosen if option.secret]
+    _check_variables(environ, [*secrets, *places(table.get("hooks"))])
     settings = Settings(
         **{option.name: read(value, option.kind, secret=option.secret) for option, value in chosen}
     )

@@ -12,7 +12,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from spigot.practice import Phase, PracticeJenkins
-from spigot.web.connection import LARGE
+from spigot.web.limits import LARGE
 from support.checker import PERFECT, compare
 from support.gateway import PATIENCE, GatewayProcess
 from support.provider import SECRET, Line, Request, numbered

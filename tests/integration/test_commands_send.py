@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from spigot.hooks import KNOWN
 from spigot.practice import Phase, PracticeJenkins
 from support.commands import done, json_of, run
+from support.gateway import GatewayProcess
 from support.provider import SECRET
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from support.gateway import GatewayProcess
 
 pytestmark = pytest.mark.usefixtures("bare")
 
@@ -34,6 +34,29 @@ class TestSend:
         assert "200 in " in text
         gateway.until_delivered(1)
         assert jenkins.counts.taken == 1
+
+    def test_without_an_address_it_is_signed_as_the_hook_is_configured(
+        self, jenkins: PracticeJenkins, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "spigot.toml").write_text(
+            '[[hooks]]\npath = "/github-webhook/"\nsecret = "env:HOOK_SECRET"\n'
+            '[[hooks]]\npath = "/own/"\nsecret = "env:KEY"\nsignature = "standard-webhooks"\n'
+        )
+        secrets = {"HOOK_SECRET": SECRET, "KEY": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}
+        with GatewayProcess(tmp_path, jenkins.url, secrets) as gateway:
+            for name, value in secrets.items():
+                monkeypatch.setenv(name, value)
+            monkeypatch.setenv("SPIGOT_LISTEN", f"127.0.0.1:{gateway.port}")
+            for path in ("/github-webhook/", "/webhooks", "/own/"):
+                result = run("send", "example:push", "--path", path)
+                assert result.exit_code == 0, result.stdout
+                assert "Signed with the configured secret of /" in result.stderr
+            # What the configuration keeps secret goes to no address of the command line.
+            url = f"http://127.0.0.1:{gateway.port}"
+            result = run("send", "example:push", "--url", url)
+            assert (result.exit_code, " 401 in " in result.stdout) == (1, True)
+            jenkins.wait_for(2)
+        assert jenkins.counts.taken == 2
 
     def test_a_file_goes_out_to_the_byte_as_its_provider_sends_it(
         self, jenkins: PracticeJenkins, tmp_path: Path
@@ -115,7 +138,24 @@ class TestCheck:
         assert hooks["/github-webhook/"]["good"] is True
         assert hooks["/project/…"]["good"] is None
         assert "  ✓  /github-webhook/ " in text
-        assert "does not check signatures" in text
+        assert f"{len(KNOWN)} of {len(KNOWN)} open hook paths have no secret" in text
+        assert set(found["signatures"].values()) == {None}
+
+    def test_a_hook_with_a_secret_is_shown_with_its_scheme(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("HOOK_SECRET", SECRET)
+        hook = '[[hooks]]\npath = "/github-webhook/"\nsecret = "env:HOOK_SECRET"\n'
+        (tmp_path / "spigot.toml").write_text(hook)
+        with PracticeJenkins() as jenkins:
+            text = done("check", "--target", jenkins.url)
+            (tmp_path / "spigot.toml").write_text("only_hooks = true\n" + hook)
+            found = json_of("check", "--target", jenkins.url)
+        assert "its plugin answers (405); signature: github" in text
+        assert f"{len(KNOWN) - 1} of {len(KNOWN)} open hook paths have no secret" in text
+        assert SECRET not in text
+        assert found["signatures"] == {"/github-webhook/": "github"}
+        assert found["notes"] == []
 
     def test_a_known_hook_that_is_absent_is_no_failure(self) -> None:
         with PracticeJenkins(plugins=["github"]) as jenkins:

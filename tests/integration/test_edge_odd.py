@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import socket
+import threading
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -93,6 +94,11 @@ def test_an_upgrade_whose_body_comes_later_is_served_too(listener: Listener) -> 
             line.sendall(bytes([byte]))
         assert answer(line) == 200
     assert listener.kept[0].body == b"body"
+
+
+def test_as_many_as_fit_may_ask_for_an_upgrade_at_once(listener: Listener) -> None:
+    one = whole(b"{}", PUSH + b"Connection: Upgrade\r\nUpgrade: h2c\r\n")
+    assert statuses(listener.talk(one * 1500)) == [200] * 1500
 
 
 def test_a_form_is_kept_as_it_came(listener: Listener) -> None:
@@ -224,6 +230,28 @@ def test_a_connection_on_which_nothing_comes_is_cut_without_a_word(listener: Lis
     with listener.connect() as line:
         listener.on_loop(hurry())
         assert read_all(line) == b""
+
+
+def test_a_sender_that_reads_no_answers_is_read_no_further(listener: Listener) -> None:
+    async def until_it_is_read_no_further() -> int:
+        (one,) = listener.edge.connections
+        while not one._full:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        return int(one._transport.get_write_buffer_size()) # uvloop's
+
+    with closing(socket.socket()) as line:
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        line.settimeout(PATIENCE)
+        line.connect(("127.0.0.1", listener.port))
+        sending = threading.Thread(target=line.sendall, args=(HEALTH * 50_000,))
+        sending.start()
+        # What came in one go is answered: 256 KiB of the smallest requests, at most.
+        assert listener.on_loop(until_it_is_read_no_further()) < 1_500_000
+        answered = 0
+        while answered < 50_000:
+            answered += line.recv(1 << 20).count(b"}")
+        sending.join()
 
 
 # --- memory and faults ---------------------------------------------------------------------------

@@ -13,10 +13,11 @@ ROOT = Path(spigot.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 
 LAYERS = (
-    {"errors", "webhook", "units", "address", "valve", "times"},
+    {"errors", "webhook", "units", "address", "valve", "times", "form"},
     {"log", "envelope"},
-    {"ports", "providers", "masking", "repository", "payloads", "meters"},
+    {"ports", "providers", "masking", "repository", "payloads", "meters", "signatures"},
     {
+        "hook_secret",
         "hooks",
         "sight",
         "readiness",

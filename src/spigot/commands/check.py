@@ -25,9 +25,9 @@ _LOST = (
     "No plugin answers at any hook path below {target}. Is that Jenkins' whole URL, its context "
     "path (such as /jenkins) included, and nothing more?"
 )
-_SIGNATURES = (
-    "Spigot does not check signatures: requests arrive at Jenkins untouched, and its own check "
-    "applies. Set the secret there."
+_OPEN = (
+    "{open} of {all} open hook paths have no secret: Spigot takes there what anybody sends, and "
+    "only Jenkins' own check applies. Give them one in [[hooks]], or close them with only_hooks."
 )
 
 
@@ -67,11 +67,17 @@ def check_command(start: Start, *, target: str | None, data: str | None, as_json
     directory = look_at_data(settings.data, settings.min_free)
     probes = look_at_jenkins(jenkins, settings)
     ready = next((probe.good for probe in probes if probe.good is not None), None)
-    hooks = look_at_hooks(jenkins, hooks_of(settings), settings, reachable=ready is not False)
+    open_hooks = hooks_of(settings)
+    hooks = look_at_hooks(jenkins, open_hooks, settings, reachable=ready is not False)
     token = look_at_token(jenkins, settings) if ready is not False else []
     jenkins.close()
     unfit = [one for one in (directory, *hooks, *token) if one.needed and one.good is False]
-    notes = [_SIGNATURES]
+    schemes = {
+        _shown(hook): hook.verifier.scheme.name if hook.verifier else None
+        for hook in open_hooks.all
+    }
+    without = list(schemes.values()).count(None)
+    notes = [_OPEN.format(open=without, all=len(schemes))] if without else []
     lost = any(one.good is False for one in hooks) and not any(one.good for one in hooks)
     if lost:
         notes.insert(0, _LOST.format(target=settings.target.url))
@@ -84,6 +90,7 @@ def check_command(start: Start, *, target: str | None, data: str | None, as_json
                 "data": _object(directory),
                 "probes": [_object(probe) for probe in (*probes, *token)],
                 "hooks": [_object(hook) for hook in hooks],
+                "signatures": schemes,
                 "notes": notes,
             }
         )
@@ -153,15 +160,12 @@ def look_at_hooks(
     jenkins: Jenkins, hooks: Hooks, settings: Settings, *, reachable: bool
 ) -> list[Finding]:
     """Ask at each open hook path, where a harmless question exists, whether a plugin answers."""
-    from spigot.hooks import KNOWN
-
-    questions = {hook.path: hook.question for hook in KNOWN}
     needed = {hook.path for hook in settings.hooks} | set(settings.routes.values())
     findings = []
     for hook in hooks.all:
-        # A hook of the configuration replaces the known one, and the question with it.
-        asked = hook._replace(question=hook.question or questions.get(hook.path))
-        good, why = _ask(jenkins, asked) if reachable else (None, "not asked: Jenkins is not ready")
+        good, why = _ask(jenkins, hook) if reachable else (None, "not asked: Jenkins is not ready")
+        if hook.verifier:
+            why += f"; signature: {hook.verifier.scheme.name}"
         findings.append(Finding(_shown(hook), good, why, needed=hook.path in needed))
     findings += [
         Finding(

@@ -14,8 +14,11 @@ from spigot.address import Address, split_url
 from spigot.commands import post
 from spigot.commands.common import Start, json_option, print_json
 from spigot.commands.tables import Column, table
-from spigot.errors import SpigotError
-from spigot.masking import printable
+from spigot.errors import Refused, SpigotError
+from spigot.masking import mask_path, printable
+from spigot.ports import Clock
+from spigot.providers import Sender
+from spigot.routing import route
 from spigot.status import webhooks
 
 if TYPE_CHECKING:
@@ -29,7 +32,9 @@ _EXAMPLE = "example:"
 @click.option("--event", metavar="NAME", help="The event. [told by the payload]")
 @click.option("--provider", type=click.Choice(post.PROVIDERS), default="github", show_default=True)
 @click.option(
-    "--secret", metavar="env:NAME|file:PATH", help="Where the secret is that it is signed with."
+    "--secret",
+    metavar="env:NAME|file:PATH",
+    help="Where the secret is that it is signed with. [without --url as the hook is configured]",
 )
 @click.option("--url", metavar="URL", help="Where to. [the address that `spigot serve` listens on]")
 @click.option("--path", metavar="PATH", help="The hook path. [as the provider's Jenkins plugin]")
@@ -72,6 +77,9 @@ def send_command(
         for _ in range(count)
     ]
     where = _url(start, url, path, made[0])
+    # To another address nothing goes that the configuration keeps secret.
+    if key is None and url is None:
+        made = _signed(start, made, where, Sender(provider, event, delivery))
     answers = []
     for one in made:
         answers.append((one, post.send(one, where)))
@@ -149,6 +157,29 @@ def _url(start: Start, url: str | None, path: str | None, first: Post) -> str:
     if path is None and urlsplit(url).path in {"", "/"}:
         path = first.path
     return url if path is None else url.rstrip("/") + path
+
+
+def _signed(start: Start, made: list[Post], where: str, sender: Sender) -> list[Post]:
+    """Return the posts, signed with the secret of the hook that they go to, if it has one."""
+    from spigot.app import hooks_of
+    from spigot.intake import Intake
+
+    settings = start.settings()
+    context = settings.target.context if settings.target else ""
+    hooks = hooks_of(settings)
+    intake = Intake(hooks, settings.routes, context=context, clock=Clock())
+    try:
+        admitted = intake.admit(
+            "POST", urlsplit(where)._replace(scheme="", netloc="").geturl().encode()
+        )
+        hook = admitted.hook or hooks.find("POST", route(sender, settings.routes))
+    except Refused:
+        return made  # whoever listens there says why
+    if hook.verifier is None:
+        return made
+    scheme = hook.verifier.scheme.name
+    click.echo(f"Signed with the configured secret of {mask_path(hook.path)} ({scheme}).", err=True)
+    return [post.signed(one, hook.verifier) for one in made]
 
 
 def _say(one: Post, answer: Answer) -> None:

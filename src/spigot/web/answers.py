@@ -69,10 +69,12 @@ def unreadable() -> Refused:
 
 
 def unknown_coding(coding: bytes) -> Refused:
-    """Refuse a transfer coding that would have to be undone (RFC 9112, section 6.1)."""
+    """Refuse a transfer coding: 400 if it hides where the body ends (RFC 9112, 6.1 and 6.3)."""
     shown = coding[:50].decode("ascii", "backslashreplace")
+    chunked_last = coding.rpartition(b",")[2].strip() == b"chunked"
     return Refused(
-        501, f"Transfer-Encoding {shown!r} is not known; send the body chunked or whole.",
+        501 if chunked_last else 400,
+        f"Transfer-Encoding {shown!r} is not known; send the body chunked or whole.",
         reason="coding",
     )  # fmt: skip
 

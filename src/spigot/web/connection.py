@@ -13,24 +13,14 @@ import httptools
 from spigot.errors import Refused, StoreError
 from spigot.log import Log
 from spigot.web import answers
+from spigot.web.head import check_head, without_upgrade
+from spigot.web.limits import IDLE_SECONDS, LARGE, LINGER_SECONDS, SEND_SECONDS
 
 if TYPE_CHECKING:
     from spigot.intake import Admitted
     from spigot.providers import Fields
     from spigot.web.edge import Edge
     from spigot.webhook import Headers, Receipt
-
-LARGE = 256 * 1024
-"""Bodies from this size on are read on a thread of their own: the others do not wait for them."""
-
-SEND_SECONDS = 60.0
-"""A request must be complete within this time."""
-
-IDLE_SECONDS = 75.0
-"""An idle connection is closed after it; nginx keeps its own for 60 s, and closes first."""
-
-LINGER_SECONDS = 2.0
-"""How long a refused sender may go on sending before its connection is cut."""
 
 _log = Log(__name__)
 
@@ -57,6 +47,7 @@ class Connection(asyncio.Protocol):
         self._queue: deque[_Request | Refused] = deque()
         self._busy = False
         self._paused = False
+        self._full = False
         self._ended = False
         self._refused = False
         self._since = 0.0
@@ -86,10 +77,7 @@ class Connection(asyncio.Protocol):
         self._unread += len(data)
         self._chunk = len(data)
         try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._ignore_upgrade(data[upgrade.args[0] :])
-            return
+            self._feed(data)
         except httptools.HttpParserError as error:
             cause = error.__context__
             if not isinstance(cause, Refused):
@@ -102,6 +90,17 @@ class Connection(asyncio.Protocol):
         """Keep the sending half open while an answer is due."""
         self._ended = True
         return self._busy
+
+    def pause_writing(self) -> None:
+        """Read no more from a sender that does not read its answers, or they fill the memory."""
+        self._full = True
+        self._pause()
+
+    def resume_writing(self) -> None:
+        """Read on, unless a request has to be answered first."""
+        self._full = False
+        if not self._busy:
+            self._resume()
 
     def on_message_begin(self) -> None:
         """A request starts."""
@@ -135,17 +134,13 @@ class Connection(asyncio.Protocol):
             if len(self._target) + lines > answers.HEADER_BYTES:
                 raise answers.too_long_head()
         self._unread = 0
+        self._fields = fields = dict(reversed(self._headers))
+        check_head(self._parser.get_http_version(), self._headers, fields)
         method = self._parser.get_method().decode("latin-1")
         if self._target.partition(b"?")[0] == b"/healthz" and method == "GET":
             return
         self._admitted = self._edge.intake.admit(method, self._target)
-        self._fields = fields = dict(reversed(self._headers))
-        coding = fields.get(b"transfer-encoding")
-        if coding is not None and coding.strip().lower() != b"chunked":
-            raise answers.unknown_coding(coding)
-        length = fields.get(b"content-length")
-        if length is not None:
-            self._check_size(int(length))
+        self._check_size(int(fields.get(b"content-length", b"0")))
         if fields.get(b"expect", b"").lower() == b"100-continue" and not self._busy:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
@@ -168,10 +163,9 @@ class Connection(asyncio.Protocol):
         """A request is complete."""
         if self._asks_upgrade():
             return
-        body = bytes(self._body)
+        headers, body = tuple(self._headers), bytes(self._body)
         keep_alive = self._parser.should_keep_alive()
-        request = _Request(self._admitted, tuple(self._headers), self._fields, body, keep_alive)
-        self._queue.append(request)
+        self._queue.append(_Request(self._admitted, headers, self._fields, body, keep_alive))
         self.on_message_begin()
         self._ended = self._ended or not keep_alive
         if self._busy:
@@ -265,23 +259,31 @@ class Connection(asyncio.Protocol):
         """Tell whether the parser will stop after this head; CONNECT has no path and is refused."""
         return self._parser.should_upgrade() and self._parser.get_method() != b"CONNECT"
 
-    def _ignore_upgrade(self, rest: bytes) -> None:
-        """Go on in HTTP/1.1, as a server may (RFC 9110, section 7.8).
-
-        The parser takes no body for a request that asks for HTTP/2, as Java's client does by
-        itself. So a new one gets the head without that wish.
-        """
-        version = self._parser.get_http_version().encode()
-        lines = [self._parser.get_method() + b" " + self._target + b" HTTP/" + version]
-        lines += [name + b": " + value for name, value in self._headers if name != b"upgrade"]
-        self._parser = httptools.HttpRequestParser(self)
-        self.data_received(b"\r\n".join(lines) + b"\r\n\r\n" + rest)
+    def _feed(self, data: bytes) -> None:
+        """Feed the parser; a request that asks for HTTP/2 or the like is fed again without that."""
+        rest: bytes | memoryview = data
+        while rest:  # as many as fit may ask at once: no recursion, and no copies of the rest
+            try:
+                self._parser.feed_data(rest)
+            except httptools.HttpParserUpgrade as upgrade:
+                rest = memoryview(rest)[upgrade.args[0] :]
+            else:
+                break
+            head = without_upgrade(self._parser, self._target, self._headers)
+            self._chunk += len(head)
+            self._parser = httptools.HttpRequestParser(self)
+            self._parser.feed_data(head)  # not where it was caught: that would hide why it refuses
 
     def _pause(self) -> None:
         """Read no more for now: what is complete has to be answered first."""
         if not self._paused and not self._transport.is_closing():
             self._paused = True
             self._transport.pause_reading()
+
+    def _resume(self) -> None:
+        if self._paused and not self._full and not self._transport.is_closing():
+            self._paused = False
+            self._transport.resume_reading()
 
     def _check_size(self, size: int) -> None:
         if size > self._edge.max_body:
@@ -333,9 +335,7 @@ class Connection(asyncio.Protocol):
         self._transport.write(head + end + body)
         if more:
             return
-        if self._paused:
-            self._paused = False
-            self._transport.resume_reading()
+        self._resume()
         if self._refused and self._transport.can_write_eof():
             # Closing at once would reset the connection under a sender that still sends, and the
             # answer with it (RFC 9112, section 9.6).
