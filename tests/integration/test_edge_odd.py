@@ -238,7 +238,7 @@ def test_a_sender_that_reads_no_answers_is_read_no_further(listener: Listener) -
         while not one._full:
             await asyncio.sleep(0.01)
         await asyncio.sleep(0.1)
-        return int(one._transport.get_write_buffer_size()) # uvloop's
+        return int(one._transport.get_write_buffer_size())  # uvloop's
 
     with closing(socket.socket()) as line:
         line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
