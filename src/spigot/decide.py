@@ -93,11 +93,16 @@ def decide(outcome: Outcome, path: str, known: Circumstances, policy: Policy) ->
         return Decision(Verdict.HOLD_FLOW, _said(outcome), maybe_taken=maybe_taken)
     if _is_misrouted(outcome, known):
         return _misrouted(outcome, known, policy)
-    own_fault = known.loaded and shakes(outcome)
-    if asks_probe(outcome) and not _has_settled(known, policy) and not own_fault:
+    if asks_probe(outcome) and not _has_settled(known, policy) and not known.loaded:
         return _may_be_loading(outcome, known, policy)._replace(maybe_taken=maybe_taken)
     if outcome.status == 429 or _wait_asked(outcome, known) is not None:
         return _asked_to_wait(outcome, known, policy)._replace(maybe_taken=maybe_taken)
+    if outcome.status in (403, 404) and not _has_settled(known, policy):
+        # Its plugin is loaded; the job that it is for may not be.
+        delay = _jitter(_listed(known.attempts + 1, policy), known)
+        return Decision(Verdict.AGAIN, f"{_said(outcome)}; its job may still be loading", delay)
+    if outcome.status in (401, 407) and not _seen_by_probe(known):
+        return _may_be_loading(outcome, known, policy)
     if 400 <= outcome.status < 500:
         return Decision(Verdict.DEAD, _said(outcome), counted=True)
     return _again(outcome, known, policy)._replace(maybe_taken=maybe_taken)
@@ -106,7 +111,7 @@ def decide(outcome: Outcome, path: str, known: Circumstances, policy: Policy) ->
 def _taken(outcome: Outcome, path: str, known: Circumstances) -> str:
     """Say how Jenkins took the webhook; empty if it did not."""
     status = outcome.status
-    if 200 <= status < 300 and (not _is_page(outcome) or known.jenkins is State.READY):
+    if 200 <= status < 300 and (not _is_page(outcome) or _seen_by_probe(known)):
         return f"{status}"
     if path.startswith("/dockerhub-webhook/") and _is_docker_redirect(outcome, path, known):
         return _said(outcome)
@@ -114,6 +119,11 @@ def _taken(outcome: Outcome, path: str, known: Circumstances) -> str:
         # GHEventHeader of github-plugin: an event that is not in GHEvent.
         return "ignored by Jenkins: no plugin knows this event"
     return ""
+
+
+def _seen_by_probe(known: Circumstances) -> bool:
+    """Tell whether the probe itself has seen Jenkins: no sign-on or proxy answers in its place."""
+    return known.jenkins is State.READY and known.probed
 
 
 def _is_docker_redirect(outcome: Outcome, path: str, known: Circumstances) -> bool:
@@ -124,8 +134,7 @@ def _is_docker_redirect(outcome: Outcome, path: str, known: Circumstances) -> bo
     """
     where = outcome.location.lower()
     elsewhere = "login" in where or "securityrealm" in where or where.endswith(path.lower() + "/")
-    ready = known.jenkins is State.READY and known.probed
-    return 300 <= outcome.status < 400 and ready and not elsewhere
+    return 300 <= outcome.status < 400 and _seen_by_probe(known) and not elsewhere
 
 
 def _misrouted(outcome: Outcome, known: Circumstances, policy: Policy) -> Decision:
@@ -147,10 +156,14 @@ def _may_be_loading(outcome: Outcome, known: Circumstances, policy: Policy) -> D
         why = "Jenkins has been ready for a short time and may still be loading"
     delay = _wait_asked(outcome, known)
     if delay is None:
-        delays = policy.retry_delays or (HOLD_MOST,)
-        listed = delays[min(known.held_times, len(delays) - 1)]
-        delay = _jitter(min(listed, HOLD_MOST), known)
+        delay = _jitter(_listed(known.held_times, policy), known)
     return Decision(Verdict.HOLD_PATH, f"{_said(outcome)}; {why}", delay=delay)
+
+
+def _listed(times: int, policy: Policy) -> float:
+    """Return the retry delay after so many times, a minute at most."""
+    delays = policy.retry_delays or (HOLD_MOST,)
+    return min(delays[min(times, len(delays) - 1)], HOLD_MOST)
 
 
 def _asked_to_wait(outcome: Outcome, known: Circumstances, policy: Policy) -> Decision:

@@ -110,7 +110,9 @@ class Delivery:
 
     def _is_loaded(self, path: str, outcome: Outcome, ready_for: float | None) -> bool:
         """Ask, where it matters, whether the plugin at a path is loaded already."""
-        if ready_for is None or ready_for >= self._policy.settle_after or not shakes(outcome):
+        if ready_for is None or ready_for >= self._policy.settle_after:
+            return False
+        if not (shakes(outcome) or outcome.status in (403, 404)):
             return False
         question = question_of(path)
         if question is None:

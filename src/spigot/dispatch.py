@@ -9,7 +9,7 @@ from spigot.decide import shakes
 from spigot.lane import Hold
 from spigot.lines import Lines
 from spigot.sight import State
-from spigot.slots import SLOW, Slots
+from spigot.slots import ASK_SECONDS, Slots
 from spigot.webhook import Verdict
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class Dispatch:
         tick = self._clock.monotonic()
         with self._lock:
             self._pace.queue_is_long = queue_is_long
-            if tick < self._looked + SLOW:
+            if tick < self._looked + ASK_SECONDS:
                 return False
             before, self._looked = self._looked, tick
             return self._slots.slowed_since(before, tick)
@@ -116,15 +116,19 @@ class Dispatch:
                 )  # fmt: skip
 
     def asleep(self) -> dict[int, str]:
-        """Return the heads that sleep until they are due, position to lane."""
+        """Return those that sleep until they are due, position to lane."""
         with self._lock:
             return self._lines.asleep()
 
-    def rouse(self, lanes: Iterable[str]) -> None:
-        """Let sleeping heads go at once: they were dropped, and what is behind shall not wait."""
+    def rouse(self, sleepers: Iterable[tuple[int, str]]) -> None:
+        """Let sleepers go at once: they were dropped, and what is behind them shall not wait.
+
+        Args:
+            sleepers: Position and lane of each.
+        """
         with self._lock:
-            for lane in lanes:
-                self._lines.rouse(lane, self._clock.monotonic())
+            for position, lane in sleepers:
+                self._lines.rouse(lane, position, self._clock.monotonic())
 
     def forget_idle_holds(self) -> None:
         """Lift the holds of paths for which nothing waits any more."""
@@ -151,7 +155,9 @@ class Dispatch:
             if not self._flows or state is State.NOT_READY or tick < self._pace.next_tick:
                 return None
             alone = state is State.UNKNOWN
-            full = self._slots.full(1 if alone else self._pace.window, tick, all_count=alone)
+            full = self._slots.full(
+                1 if alone else self._pace.window, tick, None if alone else self._pace.slow_after
+            )
             job = None if full is None else self._lines.take(tick, full)
             if job is not None:
                 self._slots.take(job.position, job.path, tick)

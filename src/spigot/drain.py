@@ -12,6 +12,7 @@ import time
 from typing import TYPE_CHECKING
 
 from spigot.dispatch import Dispatch
+from spigot.errors import StoreError
 from spigot.hooks import repeat_is_harmless
 from spigot.log import Log
 from spigot.masking import mask_path
@@ -94,6 +95,7 @@ class Drain:
         self._edits = -1
         self._stale = True
         self._ready_since: float | None = None
+        self._recall_after = float("-inf")
         self._stopping = False
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name="spigot-drain", daemon=True)
@@ -195,8 +197,7 @@ class Drain:
         valve = effective(self._valve, self._clock.now())
         self._tell(valve)
         known = self._guard.readiness
-        self._look_at_jenkins(known)
-        flows = valve.on and known.state is not State.NOT_READY and not self.halted
+        flows = self._look_at_jenkins(known) and valve.on and not self.halted
         if flows and not self.flowing:
             self._backlog = self._newest
             if known.state is not State.READY:
@@ -207,29 +208,48 @@ class Drain:
             self._read_places(self._newest)
             self._dispatch.forget_idle_holds()
 
-    def _look_at_jenkins(self, known: Readiness) -> None:
-        """Take in that Jenkins is back, has restarted, has a long queue, or lets attempts hang."""
-        if known.state is State.READY:
-            if known.restart is not None:
-                self._recall(known.restart)
-            if known.since_tick != self._ready_since:
-                self._ready_since = known.since_tick
-                self._dispatch.begin_gently()
+    def _look_at_jenkins(self, known: Readiness) -> bool:
+        """Take in that Jenkins is back, has restarted, has a long queue, or lets attempts hang.
+
+        Returns:
+            Whether webhooks may flow as far as Jenkins is concerned.
+        """
+        if known.state is State.READY and known.since_tick != self._ready_since:
+            self._ready_since = known.since_tick
+            self._dispatch.begin_gently()
         if self._dispatch.look(queue_is_long=self._guard.queue_is_long):
             self._guard.look()
+        if known.state is State.NOT_READY or not self._guard.has_asked:
+            return False
+        return known.restart is None or self._recall(known.restart)
 
-    def _recall(self, restart: Restart) -> None:
-        """Let wait again what Jenkins may have forgotten; the next look tries what failed."""
+    def _recall(self, restart: Restart) -> bool:
+        """Let wait again what Jenkins may have forgotten; return whether that is done.
+
+        Until then nothing flows: it goes before all that came later, and what the former boot has
+        taken must be on record first.
+        """
+        tick = self._clock.monotonic()
+        if self._dispatch.running or self.halted or tick < self._recall_after:
+            return False
         if self._recall_within:
             since = restart.gone_at - self._recall_within
-            for places in self._store.recall(since, restart.back_at, repeat_is_harmless):
-                known = [place for place in places if place.position <= self._seen]
-                self._dispatch.add(known, backlog=self._backlog)  # the others are still to be read
-                _log.info(
-                    "Jenkins has restarted: what it may have forgotten is delivered once more",
-                    webhooks=len(places),
-                )
+            until = max(restart.gone_at, restart.back_at)  # a clock may have been set back
+            try:
+                for places in self._store.recall(since, until, repeat_is_harmless):
+                    known = [place for place in places if place.position <= self._seen]
+                    # The others are still to be read.
+                    self._dispatch.add(known, backlog=self._backlog)
+                    _log.info(
+                        "Jenkins has restarted: what it may have forgotten is delivered once more",
+                        webhooks=len(places),
+                    )
+            except StoreError as error:
+                _log.error("What Jenkins forgot cannot be found; trying again", exc=error)
+                self._recall_after = tick + RETRY_SECONDS
+                return False
         self._guard.recalled(restart)
+        return True
 
     def _tell(self, valve: ValveRow) -> None:
         if valve != self._told:
@@ -249,7 +269,7 @@ class Drain:
         """A sleeping head that a person dropped must not keep its lane asleep."""
         asleep = self._dispatch.asleep()
         still = self._store.still_waiting(list(asleep))
-        self._dispatch.rouse(lane for position, lane in asleep.items() if position not in still)
+        self._dispatch.rouse(one for one in asleep.items() if one[0] not in still)
 
     def _hand_out(self) -> None:
         while (job := self._take()) is not None:

@@ -21,6 +21,10 @@ class NoRoom(StoreError):
     """The store takes no more webhooks for now: too little disk, or too much held in memory."""
 
 
+class Overtaken(StoreError):
+    """Somebody else has changed it in the meantime; nothing was changed."""
+
+
 class Refused(SpigotError):
     """A request that Spigot does not take.
 

@@ -72,6 +72,7 @@ class Guard:
 
     Attributes:
         taken_tick: When Jenkins last took a webhook, a tick.
+        has_asked: Whether a probe was answered already, or a delivery told more.
         queue_is_long: Whether too many builds wait in Jenkins' queue.
     """
 
@@ -98,6 +99,7 @@ class Guard:
         self._login_works = True
         self.taken_tick = float("-inf")
         self.queue_is_long = False
+        self.has_asked = False
         self._stop = threading.Event()
         self._soon = threading.Event()
         self._thread = threading.Thread(target=self._run, name="spigot-guard", daemon=True)
@@ -183,7 +185,7 @@ class Guard:
 
     def _hear_of_login(self, status: int) -> None:
         works = status not in (401, 403)
-        if works is not self._login_works:
+        if works is not self._login_works and status in (200, 401, 403):
             self._login_works = works
             if works:
                 _log.info("Jenkins takes the API token again")
@@ -211,12 +213,13 @@ class Guard:
         with self._lock:
             before = self._now
             after = self._now = step(before, self._moment())
+            self.has_asked = True
         if after.state is not before.state:
             _log.info(f"Jenkins is {after.state}", was=str(before.state), evidence=after.evidence)
             self._soon.set()  # the pace of probing changes with it
         if after.restart not in (None, before.restart):
             _log.info("Jenkins has restarted", evidence=after.evidence)
-        if after._replace(seen_at=0.0, streak=0) != before._replace(seen_at=0.0, streak=0):
+        if _news(after) != _news(before):
             self._changed()
 
     def _run(self) -> None:
@@ -229,3 +232,8 @@ class Guard:
             calm = self._now.state is State.READY and not self._closely
             self._soon.wait(self._every if calm else min(HELD_EVERY, self._every))
             self._soon.clear()
+
+
+def _news(known: Readiness) -> Readiness:
+    """Leave out what changes with each probe and matters to nobody."""
+    return known._replace(seen_at=0.0, alive=(), streak=0)

@@ -29,7 +29,7 @@ class Hold(NamedTuple):
 class Line:
     """One lane: its positions in order. Eight bytes each, so that a million may wait."""
 
-    __slots__ = ("due", "head", "live", "path", "positions", "sleeper", "state")
+    __slots__ = ("dues", "head", "live", "path", "positions", "state")
 
     def __init__(self, path: str, *, live: bool) -> None:
         self.path = path
@@ -37,8 +37,12 @@ class Line:
         self.positions = array("q")
         self.head = 0
         self.state = "ready"
-        self.sleeper = -1  # the position that is not to go before `due`
-        self.due = 0.0
+        self.dues: dict[int, float] = {}  # positions that are not to go before a tick
+
+    @property
+    def due(self) -> float:
+        """When the head may go, a tick."""
+        return self.dues.get(self.first, 0.0) if self.dues else 0.0
 
     @property
     def first(self) -> int:
@@ -59,6 +63,8 @@ class Line:
 
     def pop(self) -> None:
         """Take the head out."""
+        if self.dues:
+            self.dues.pop(self.first, None)
         self.head += 1
         if self.head > 1000 and self.head * 2 > len(self.positions):
             del self.positions[: self.head]

@@ -178,8 +178,7 @@ class Lines:
 
     def again(self, job: Job, due: float, tick: float) -> None:
         """The webhook stays the head and sleeps until `due`."""
-        line = self._lanes[job.lane]
-        line.sleeper, line.due = job.position, due
+        self._lanes[job.lane].dues[job.position] = due
         self._alarm(due, "lane", job.lane)
         self.back(job, tick)
 
@@ -219,14 +218,15 @@ class Lines:
                 del self._paths[path]
 
     def asleep(self) -> dict[int, str]:
-        """Return the heads that sleep, position to lane."""
-        return {line.first: lane for lane, line in self._lanes.items() if line.state == "asleep"}
+        """Return those that are not to go before they are due, position to lane."""
+        return {position: lane for lane, line in self._lanes.items() for position in line.dues}
 
-    def rouse(self, lane: str, tick: float) -> None:
-        """Let a sleeping head go at once: it was dropped, and what is behind it shall not wait."""
+    def rouse(self, lane: str, position: int, tick: float) -> None:
+        """Let a sleeper go at once: it was dropped, and what is behind it shall not wait."""
         line = self._lanes.get(lane)
-        if line is not None and line.state == "asleep":
-            line.due = tick
+        if line is None or line.dues.pop(position, None) is None:
+            return
+        if line.state == "asleep" and line.first == position:
             self._make_ready(lane, line, tick)
 
     def next_alarm(self) -> float | None:
@@ -257,15 +257,16 @@ class Lines:
 
     def _make_ready(self, lane: str, line: Line, tick: float) -> None:
         queue = self._path(line.path)
-        if line.first == line.sleeper and line.due > tick:
-            line.state = "asleep"  # it had to let one pass that Jenkins forgot; its alarm is set
+        if line.due > tick:
+            line.state = "asleep"  # its alarm is set
         else:
             line.state = "ready"
             (queue.live if line.live else queue.backlog).append(lane)
         self._queue_up(line.path, queue, tick)
 
     def _sleep(self, lane: str, line: Line, due: float) -> None:
-        line.state, line.sleeper, line.due = "asleep", line.first, due
+        line.state = "asleep"
+        line.dues[line.first] = due
         self._alarm(due, "lane", lane)
 
     def _queue_up(self, path: str, queue: Path, tick: float) -> None:
@@ -288,5 +289,7 @@ class Lines:
                 queue = self._paths.get(key)
                 if queue is not None:
                     self._queue_up(key, queue, tick)
-            elif key in self._lanes and self._lanes[key].due <= tick:
-                self.rouse(key, tick)  # an alarm of an earlier sleep wakes nobody
+            elif key in self._lanes:
+                line = self._lanes[key]
+                if line.state == "asleep" and line.due <= tick:
+                    self.rouse(key, line.first, tick)  # an alarm of an earlier sleep wakes nobody

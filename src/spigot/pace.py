@@ -8,13 +8,22 @@ answers at its best: where answers have doubled, more at once brings little and 
 
 from __future__ import annotations
 
-from statistics import median
+from collections import Counter
 
-ROUND = 4
-"""How many answers a round has at least: fewer say nothing about how quick Jenkins is."""
+ROUND = 32
+"""After so many good answers the window is looked at; so many make a path's usual time."""
 
-SLOWER = 2.0
-"""From so many times the best time on, the window grows no more."""
+KNOWN = 8
+"""How many answers of a path it takes to know how quick it is."""
+
+OUTLIER = 5.0
+"""An answer counts as no slower than so many times the best: one that hung says little."""
+
+SLOW_SECONDS = 3.0
+"""From when on an attempt is slow where nothing is known of its path."""
+
+SLOWER = 1.8
+"""From so many times the best time on, the window grows no more: soon answers have doubled."""
 
 TOO_SLOW = 2.5
 """From so many times the best time on, the window shrinks."""
@@ -44,8 +53,9 @@ class Pace:
         """The widest window."""
         self._gap = 1.0 / rate if rate else 0.0
         self._window = 1
-        self._best: dict[str, float] = {}
-        self._round: list[tuple[str, float]] = []
+        self._speeds: dict[str, _Speed] = {}
+        self._overall = _Speed()  # for paths that are not known yet
+        self._round: Counter[str] = Counter()  # answers, by path
         self._forgiven = 0
         self._next = float("-inf")
         self.queue_is_long = False
@@ -66,7 +76,8 @@ class Pace:
         self._window = 1
         self._forgiven = 0
         self._round.clear()
-        self._best.clear()
+        self._speeds.clear()
+        self._overall = _Speed()
 
     def went(self, tick: float) -> None:
         """Hear that one goes now."""
@@ -83,14 +94,20 @@ class Pace:
             took: Seconds from sending to the answer.
         """
         self._forgiven = max(0, self._forgiven - 1)
-        self._round.append((path, took))
-        if len(self._round) >= max(ROUND, self._window):
+        if path not in self._speeds and len(self._speeds) >= PATHS:
+            self._speeds.clear()
+        speed = self._speeds.setdefault(path, _Speed())
+        # With one at a time the load is not ours: so quick is Jenkins by itself now.
+        self._overall.add(took, alone=self._window == 1)
+        speed.add(took, alone=self._window == 1, load=self._overall.slowness)
+        self._round[path] += 1
+        if self._round.total() >= ROUND:
             slowness = self._slowness()
             self._round.clear()
             if slowness < SLOWER:
-                self._window = min(self.most, self._window + 1)
+                self._set(min(self.most, self._window + 1))
             elif slowness >= TOO_SLOW:
-                self._window = max(1, self._window * 3 // 4)
+                self._set(max(1, self._window * 3 // 4))
 
     def answered_badly(self) -> None:
         """Hear of an error of Jenkins, a broken connection, or a request to wait.
@@ -101,25 +118,69 @@ class Pace:
             self._forgiven -= 1
             return
         self._forgiven = self._window - 1
-        self._window = max(1, self._window // 2)
+        self._set(max(1, self._window // 2))
         self._round.clear()
 
+    def slow_after(self, path: str) -> float:
+        """Return after how many seconds without an answer an attempt is slow for its path."""
+        speed = self._speeds.get(path)
+        if speed is None or speed.best is None:
+            return SLOW_SECONDS
+        return max(1.0, 2 * TOO_SLOW * speed.best)
+
+    def _set(self, window: int) -> None:
+        if window != self._window:
+            self._window = window
+            for speed in (*self._speeds.values(), self._overall):
+                speed.answers = min(speed.answers, KNOWN)  # what comes now says more
+
     def _slowness(self) -> float:
-        """Return how many times as long as at best the answers of this round took."""
-        by_path: dict[str, list[float]] = {}
-        for path, took in self._round:
-            by_path.setdefault(path, []).append(took)
-        if len(self._best) + len(by_path) > PATHS:
-            self._best.clear()
-        for path, times in by_path.items():
-            usual = median(times)
-            if self._window == 1 and len(times) >= ROUND:
-                # With one at a time the load is not ours: so quick is Jenkins by itself now. What
-                # was late by chance must not make it look slower than it is.
-                self._best[path] = sorted(times)[len(times) // 4]
+        """Return how many times as long as at best the paths of this round take."""
+        total = 0.0
+        for path, answers in self._round.items():
+            speed = self._speeds.get(path, self._overall)
+            total += answers * (self._overall if speed.best is None else speed).slowness
+        return total / self._round.total()
+
+
+class _Speed:
+    """How quick a path is, usually and at best, seconds.
+
+    Some events are quick and others slow: the usual time is a mean, and of so many that the best of
+    all means is not far below it by chance.
+    """
+
+    __slots__ = ("answers", "best", "usual")
+
+    def __init__(self) -> None:
+        self.answers = 0
+        self.usual = 0.0
+        self.best: float | None = None
+
+    @property
+    def slowness(self) -> float:
+        """How many times as long as at best it takes now; 1 where nothing is known."""
+        if self.best is None or self.usual - self.best < NOISE_SECONDS:
+            return 1.0
+        return self.usual / self.best
+
+    def add(self, took: float, *, alone: bool, load: float = 1.0) -> None:
+        """Take in an answer.
+
+        Args:
+            took: Seconds.
+            alone: Only one was on its way at a time.
+            load: How many times as long as at best answers take in general: what a path that is
+                seen under load for the first time would take without.
+        """
+        if self.best is not None and not alone:
+            took = min(took, OUTLIER * self.best)
+        self.answers += 1
+        self.usual += (took - self.usual) / min(self.answers, ROUND)
+        if self.answers >= KNOWN:
+            if alone:
+                self.best = self.usual
+            elif self.best is None:
+                self.best = self.usual / load
             else:
-                self._best[path] = min(self._best.get(path, usual), usual)
-        return median(
-            took / self._best[path] if took - self._best[path] >= NOISE_SECONDS else 1.0
-            for path, took in self._round
-        )
+                self.best = min(self.best, self.usual)

@@ -156,13 +156,19 @@ class Panel(Protocol):
     def valve(self) -> ValveRow:
         """Return the valve as it stands now."""
 
-    def set_valve(self, *, on: bool, reason: str = "", until: float | None = None) -> ValveRow:
-        """Set the valve and return it. An OFF that is OFF already keeps its `since`.
+    def set_valve(
+        self, *, on: bool, reason: str = "", until: float | None = None, before: int | None = None
+    ) -> ValveRow:
+        """Set the valve and return it as set. An OFF that is OFF already keeps its `since`.
 
         Args:
             on: ON or OFF.
             reason: Why, in a person's words.
             until: When an OFF shall end by itself, UNIX seconds.
+            before: The version that it must have; None for any.
+
+        Raises:
+            Overtaken: It is of another version: somebody else has set it.
         """
 
     def report(self) -> dict[str, Any]:

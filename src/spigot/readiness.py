@@ -60,6 +60,8 @@ class Readiness(NamedTuple):
         session: The last ``X-Jenkins-Session`` seen.
         sessions: Those that were seen, the newest last. Any other is a restart.
         seen_at: When a boot was last seen alive, UNIX seconds; 0 if never.
+        alive: Those that are not known to be over, with when each was seen last. More than one:
+            replicas behind a load balancer.
         gone_at: When it was first seen to be away after that; None if it was not.
         restart: The restart after which nobody has yet recalled what Jenkins may have forgotten.
     """
@@ -75,6 +77,7 @@ class Readiness(NamedTuple):
     session: str = ""
     sessions: tuple[str, ...] = ()
     seen_at: float = 0.0
+    alive: tuple[tuple[str, float], ...] = ()
     gone_at: float | None = None
     restart: Restart | None = None
 
@@ -89,6 +92,7 @@ class Readiness(NamedTuple):
             "session": self.session,
             "sessions": list(self.sessions),
             "seen_at": self.seen_at,
+            "alive": [list(one) for one in self.alive],
             "gone_at": self.gone_at,
             "restart": self.restart and list(self.restart),
         }
@@ -107,6 +111,7 @@ def unknown(at: Moment, memory: dict[str, Any] | None = None) -> Readiness:
         State.UNKNOWN, *at, "not asked yet", at.now,
         session=memory.get("session", ""), sessions=tuple(memory.get("sessions", ())),
         seen_at=memory.get("seen_at", 0.0), gone_at=memory.get("gone_at"),
+        alive=tuple((session, seen) for session, seen in memory.get("alive", ())),
         restart=Restart(*restart) if restart else None,
     )  # fmt: skip
 
@@ -177,18 +182,31 @@ def _after_sign_of_life(readiness: Readiness, sight: Sight, at: Moment) -> Readi
         if sight.state is State.NOT_READY and readiness.gone_at is None:
             return readiness._replace(gone_at=at.now)
         return readiness
-    restart = readiness.restart
+    restart, alive = readiness.restart, dict(readiness.alive)
     if _is_restart(readiness, sight):
-        gone_at = readiness.seen_at if readiness.gone_at is None else readiness.gone_at
+        gone_at = _gone_at(readiness)
         restart = Restart(min(gone_at, restart.gone_at) if restart else gone_at, at.now)
+        if alive:  # it takes the place of the one that was not seen for longest
+            del alive[min(alive, key=lambda session: alive[session])]
+    alive[sight.session] = at.now
     others = [one for one in readiness.sessions if one != sight.session]
     return readiness._replace(
         session=sight.session,
         sessions=(*others, sight.session)[-SESSIONS:],
         seen_at=at.now,
+        alive=tuple(alive.items())[-SESSIONS:],
         gone_at=None,
         restart=restart,
     )
+
+
+def _gone_at(readiness: Readiness) -> float:
+    """Return when the boot that is over now was seen to end, or was seen last."""
+    last = min((seen for _, seen in readiness.alive), default=readiness.seen_at)
+    if readiness.gone_at is None:
+        return last
+    # Of several, one may have been away for long before all were.
+    return readiness.gone_at if len(readiness.alive) < 2 else min(last, readiness.gone_at)
 
 
 def _is_restart(readiness: Readiness, sight: Sight) -> bool:

@@ -73,7 +73,8 @@ class Reporter:
         too_soon = tick < self._next_tick and (self._failed or not urgent)
         if current == self._last or too_soon:
             return
-        seen_again = {**current, "seen_at": self._last.get("seen_at")} == self._last
+        sights = {name: self._last.get(name) for name in ("seen_at", "alive")}
+        seen_again = {**current, **sights} == self._last
         if seen_again and tick < self._next_tick + SEEN_GAP:
             return
         try:

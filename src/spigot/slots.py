@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
-SLOW = 1.0
-"""Seconds after which an attempt, one that hangs perhaps, fills no place any more."""
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ASK_SECONDS = 1.0
+"""Seconds after which an attempt without an answer is a reason to ask the probe."""
 
 SLOW_MOST = 4
 """How many times the usual number of attempts there are at most, slow ones included."""
@@ -38,20 +42,28 @@ class Slots:
         """An attempt has ended."""
         self._running.pop(position, None)
 
-    def full(self, window: int, tick: float, *, all_count: bool = False) -> set[str] | None:
+    def full(
+        self, window: int, tick: float, slow_after: Callable[[str], float] | None
+    ) -> set[str] | None:
         """Return the paths that may have no further attempt now; None if no path may.
+
+        One that takes far longer than its path does otherwise, that hangs perhaps, fills no place:
+        three of a path, and in all six, or as many as the window is wide.
 
         Args:
             window: How many attempts may run at once.
             tick: Now.
-            all_count: Slow attempts fill places too: nobody knows whether Jenkins is there.
+            slow_after: Tells for a path after how many seconds an attempt is slow; None if slow
+                ones fill places too, because nobody knows whether Jenkins is there.
         """
-        late = tick - SLOW
-        fresh = sum(all_count or began > late for began, _ in self._running.values())
-        if fresh >= window or len(self._running) >= self.most:
+        paths: Counter[str] = Counter()
+        slow: Counter[str] = Counter()
+        for began, path in self._running.values():
+            paths[path] += 1
+            slow[path] += slow_after is not None and tick - began >= slow_after(path)
+        spare = min(slow.total(), max(window, 2 * SLOW_OF_PATH))
+        if len(self._running) - spare >= window or len(self._running) >= self.most:
             return None
-        paths = Counter(path for _, path in self._running.values())
-        slow = Counter(path for began, path in self._running.values() if began <= late)
         return {
             path
             for path, number in paths.items()
@@ -59,5 +71,5 @@ class Slots:
         }
 
     def slowed_since(self, before: float, tick: float) -> bool:
-        """Tell whether an attempt became slow between two ticks."""
-        return any(before < began + SLOW <= tick for began, _ in self._running.values())
+        """Tell whether an attempt came to be `ASK_SECONDS` old between two ticks."""
+        return any(before < began + ASK_SECONDS <= tick for began, _ in self._running.values())

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
+from spigot.errors import Overtaken
 from spigot.stores.history import Selection
 from spigot.webhook import Verdict
 from support.stores import NOW, attempt, end, put, put_all, settle, webhook
@@ -129,3 +132,12 @@ def test_the_report_is_what_was_reported_last(store: Store, other: Store) -> Non
     store.panel.set_report({"jenkins": "unknown"})
     store.panel.set_report(report)
     assert other.panel.report() == report
+
+
+def test_the_valve_is_set_only_from_the_version_that_was_seen(store: Store) -> None:
+    seen = store.panel.set_valve(on=False, reason="ours")
+    theirs = store.panel.set_valve(on=False, reason="theirs")
+    with pytest.raises(Overtaken):
+        store.panel.set_valve(on=True, before=seen.version)
+    assert store.panel.valve() == theirs
+    assert store.panel.set_valve(on=True, before=theirs.version).version == theirs.version + 1

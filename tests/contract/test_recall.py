@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from spigot.stores.history import Selection
+from spigot.stores.recalls import MOST
 from spigot.webhook import State, Verdict
 from support.stores import NOW, attempt, loaded, put, put_all, settle, waiting, webhook
 
@@ -158,3 +159,11 @@ def test_another_process_sees_it(store: Store, other: Store) -> None:
     recall(store)
     (place,) = other.places_after(0, 10)
     assert place.recalled
+
+
+def test_one_that_was_recalled_often_is_left_alone(store: Store) -> None:
+    put(store, one := webhook())
+    for restart in range(MOST + 1):
+        deliver(store, one.id, at=NOW + restart)
+        recalled = recall(store, since=NOW + restart, until=NOW + restart)
+        assert bool(recalled) is (restart < MOST)

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 
@@ -395,10 +395,10 @@ class TestOthers:
     def test_a_store_that_fails_is_told_with_when_the_valve_opens_by_itself(
         self, gateway: GatewayProcess, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def fail(_: Panel, *, on: bool, reason: str = "", until: float | None = None) -> ValveRow:
+        def fail(_: Panel, *, on: bool, **more: Any) -> ValveRow:
             if on:
                 raise StoreError("The disk is full.")
-            return set_valve(store.panel, on=on, reason=reason, until=until)
+            return set_valve(store.panel, on=on, **more)
 
         gateway.until(lambda status: status["jenkins"] == "ready")
         set_valve = Panel.set_valve

@@ -293,9 +293,27 @@ class TestAskedToWait:
         assert decision.counted
 
 
+def test_a_page_is_believed_only_where_the_probe_itself_has_seen_jenkins() -> None:
+    page = answered(200, b"<html>down for maintenance", content_type="text/html")
+    assert after(page, READY).verdict is Verdict.DELIVERED
+    proven = READY._replace(probed=False)
+    assert after(page, proven).verdict is not Verdict.DELIVERED
+
+
 class TestRefused:
+    @pytest.mark.parametrize("status", [401, 407])
+    @pytest.mark.parametrize("known", [UNKNOWN, READY._replace(probed=False)])
+    def test_what_a_sign_on_may_have_said_holds_the_path(
+        self, status: int, known: Circumstances
+    ) -> None:
+        decision = after(answered(status), known)
+        assert (decision.verdict, decision.counted) == (Verdict.HOLD_PATH, False)
+
+    def test_a_401_of_a_jenkins_that_the_probe_sees_is_dead(self) -> None:
+        assert after(answered(401), YOUNG).verdict is Verdict.DEAD
+
     @pytest.mark.parametrize("known", [READY, YOUNG, UNKNOWN], ids=["settled", "young", "unknown"])
-    @pytest.mark.parametrize("status", [400, 401, 405, 409, 410, 413, 415, 422, 499])
+    @pytest.mark.parametrize("status", [400, 405, 409, 410, 413, 415, 422, 499])
     def test_other_4xx_are_dead_with_the_answer_as_reason(
         self, status: int, known: Circumstances
     ) -> None:
@@ -398,7 +416,7 @@ class TestAlways:
     ) -> None:
         decision = decide(outcome, path, known, policy)
         if decision.verdict in (Verdict.DEAD, Verdict.AGAIN):
-            assert decision.counted
+            assert decision.counted or "may still be loading" in decision.reason
         if decision.verdict in (Verdict.DELIVERED, Verdict.HOLD_FLOW):
             assert not decision.counted
         assert decision.reason

@@ -149,10 +149,13 @@ class TestAPluginThatIsKnownToBeLoaded:
         assert (decision.verdict, decision.counted) == (Verdict.HOLD_PATH, False)
 
     @pytest.mark.parametrize("status", [403, 404])
-    def test_a_refusal_may_still_be_for_a_job_that_loads(self, young: World, status: int) -> None:
+    def test_a_refusal_may_still_be_for_a_job_that_loads_and_holds_its_lane_alone(
+        self, young: World, status: int
+    ) -> None:
         young.jenkins.answers["/github-webhook/"] = self.LOADED
         decision = young.attempt(1, Outcome(Happened.ANSWERED, status))
-        assert (decision.verdict, decision.counted) == (Verdict.HOLD_PATH, False)
+        assert (decision.verdict, decision.counted) == (Verdict.AGAIN, False)
+        assert decision.delay > 0
 
     def test_nothing_is_asked_of_a_jenkins_that_has_settled(self, young: World) -> None:
         young.clock.advance(300.0)

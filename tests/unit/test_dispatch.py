@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from spigot.dispatch import Dispatch
-from spigot.pace import Pace
+from spigot.pace import ROUND, Pace
 from spigot.sight import State
 from spigot.webhook import Place, Verdict
 from support.stores import HandClock, attempt
@@ -84,9 +84,9 @@ def test_while_jenkins_is_unknown_one_goes_at_a_time_however_wide_the_window(
     dispatch: Dispatch, clock: HandClock
 ) -> None:
     dispatch.add(
-        [place(number, f"lane {number}", clock=clock) for number in range(1, 99)], backlog=0
+        [place(number, f"lane {number}", clock=clock) for number in range(1, 199)], backlog=0
     )
-    for _ in range(40):
+    for _ in range(2 * ROUND):
         job = dispatch.take(State.READY)
         assert job is not None
         dispatch.settled(job, attempt(Verdict.DELIVERED, took=0.01))
@@ -99,10 +99,10 @@ def test_after_an_outage_one_goes_at_a_time_until_answers_are_good(
     dispatch: Dispatch, clock: HandClock
 ) -> None:
     dispatch.add(
-        [place(number, f"lane {number}", clock=clock) for number in range(1, 99)], backlog=0
+        [place(number, f"lane {number}", clock=clock) for number in range(1, 199)], backlog=0
     )
     jobs = []
-    for _ in range(4):
+    for _ in range(ROUND):
         job = dispatch.take(State.READY)
         assert job is not None
         assert dispatch.take(State.READY) is None
@@ -136,9 +136,9 @@ def test_a_bad_answer_makes_the_window_smaller_unless_it_is_no_news(
     dispatch = Dispatch(clock, pace)
     dispatch.let_flow(flows=True)
     dispatch.add(
-        [place(number, f"lane {number}", clock=clock) for number in range(1, 9)], backlog=0
+        [place(number, f"lane {number}", clock=clock) for number in range(1, 199)], backlog=0
     )
-    for _ in range(4):
+    for _ in range(ROUND):
         job = dispatch.take(State.READY)
         assert job is not None
         dispatch.settled(job, attempt(Verdict.DELIVERED, took=0.01))

@@ -33,6 +33,7 @@ def quiet_guard() -> SimpleNamespace:
     return SimpleNamespace(
         readiness=unknown(Moment(0.0, 0.0)),
         queue_is_long=False,
+        has_asked=True,
         look=lambda: None,
         watch=lambda **_: None,
     )

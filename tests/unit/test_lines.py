@@ -151,8 +151,27 @@ class TestRecall:
         lines.add("a", "/p", 3, tick=0.0)
         assert take_all(lines) == [3]
         assert lines.asleep() == {11: "a"}
-        lines.rouse("a", 1.0)
+        lines.rouse("a", 11, 1.0)
         assert take_all(lines, 1.0) == [11]
+
+    def test_each_keeps_its_own_time_to_sleep(self, lines: Lines) -> None:
+        fill(lines, "a", start=11)
+        lines.again(take(lines), 900.0, 0.0)
+        lines.add("a", "/p", 3, tick=0.0)
+        lines.again(take(lines), 4.0, 0.0)
+        assert lines.asleep() == {3: "a", 11: "a"}
+        assert take_all(lines, 4.0) == [3]
+        assert take_all(lines, 899.0) == []
+        assert take_all(lines, 900.0) == [11]
+
+    def test_one_dropped_behind_it_does_not_sleep_on(self, lines: Lines) -> None:
+        fill(lines, "a", "a", start=11)
+        lines.again(take(lines), 900.0, 0.0)
+        lines.add("a", "/p", 3, tick=0.0)
+        job = take(lines)
+        lines.rouse("a", 11, 1.0)
+        lines.ended(job, 1.0)
+        assert take_all(lines, 1.0) == [11, 12]
 
     def test_in_an_empty_lane_it_is_alone(self, lines: Lines) -> None:
         lines.add("a", "/p", 3, tick=0.0)
@@ -227,22 +246,22 @@ class TestSleep:
     def test_a_roused_lane_goes_at_once(self, lines: Lines) -> None:
         fill(lines, *"aa")
         lines.again(take(lines), 10.0, 0.0)
-        lines.rouse("a", 1.0)
+        lines.rouse("a", 1, 1.0)
         assert take_all(lines, 1.0) == [1, 2]
 
     def test_only_a_sleeping_lane_can_be_roused(self, lines: Lines) -> None:
         fill(lines, "a")
-        lines.rouse("a", 0.0)
-        lines.rouse("nobody", 0.0)
+        lines.rouse("a", 1, 0.0)
+        lines.rouse("nobody", 1, 0.0)
         job = take(lines)
-        lines.rouse("a", 0.0)
+        lines.rouse("a", 1, 0.0)
         assert lines.take(0.0) is None
         lines.ended(job, 0.0)
 
     def test_the_alarm_of_an_earlier_sleep_wakes_nobody(self, lines: Lines) -> None:
         fill(lines, *"aa")
         lines.again(take(lines), 10.0, 0.0)
-        lines.rouse("a", 1.0)
+        lines.rouse("a", 1, 1.0)
         lines.ended(take(lines, 1.0), 1.0)
         lines.again(take(lines, 1.0), 50.0, 1.0)
         assert lines.take(10.0) is None
@@ -251,7 +270,7 @@ class TestSleep:
     def test_the_alarm_of_a_lane_that_is_gone_does_no_harm(self, lines: Lines) -> None:
         fill(lines, "a")
         lines.again(take(lines), 10.0, 0.0)
-        lines.rouse("a", 1.0)
+        lines.rouse("a", 1, 1.0)
         lines.ended(take(lines, 1.0), 1.0)
         assert lines.take(20.0) is None
         assert lines.next_alarm() is None
@@ -455,9 +474,10 @@ class LinesMachine(RuleBasedStateMachine):
 
     @rule(lane=st.sampled_from(sorted(LANES)))
     def rouse(self, lane: str) -> None:
-        self.lines.rouse(lane, self.tick)
-        if self.lanes[lane] and lane not in self.away:
-            self.lanes[lane][0] = self.lanes[lane][0]._replace(due=0.0)
+        for number, one in enumerate(self.lanes[lane]):
+            if one.due > self.tick:
+                self.lines.rouse(lane, one.position, self.tick)
+                self.lanes[lane][number] = one._replace(due=0.0)
 
     @rule(seconds=st.sampled_from([0.5, 1.0, 4.0]))
     def let_time_pass(self, seconds: float) -> None:

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
-from spigot.pace import NOISE_SECONDS, PATHS, QUEUE_GAP, ROUND, Pace
+from spigot.pace import (
+    NOISE_SECONDS,
+    PATHS,
+    QUEUE_GAP,
+    ROUND,
+    SLOW_SECONDS,
+    TOO_SLOW,
+    Pace,
+)
 
 PATH = "/github-webhook/"
 
@@ -74,7 +84,7 @@ class TestQuick:
     def widen(self, pace: Pace, rounds: int) -> None:
         answer_rounds(pace, rounds, 0.02)
 
-    @pytest.mark.parametrize("took", [0.001, 0.02, 0.039])
+    @pytest.mark.parametrize("took", [0.001, 0.02, 0.035])
     def test_what_is_not_twice_as_slow_as_at_best_is_quick(self, pace: Pace, took: float) -> None:
         self.widen(pace, 5)
         answer_rounds(pace, 1, took)
@@ -90,7 +100,7 @@ class TestQuick:
         self.widen(pace, 15)
         seen = []
         for _ in range(6):
-            answer_rounds(pace, 1, 0.05)
+            answer_rounds(pace, 1, 0.09)
             seen.append(pace.window)
         assert seen == [12, 9, 6, 4, 3, 2]
 
@@ -100,7 +110,7 @@ class TestQuick:
         assert pace.window == 16
 
     def test_each_path_has_its_own_idea_of_quick(self, pace: Pace) -> None:
-        for _ in range(100):
+        for _ in range(200):
             answer(pace, 2, 0.01)
             answer(pace, 2, 0.9, "/generic-webhook-trigger/invoke")
         assert pace.window == 16
@@ -108,8 +118,21 @@ class TestQuick:
     def test_one_slow_answer_among_quick_ones_is_no_sign(self, pace: Pace) -> None:
         self.widen(pace, 5)
         answer(pace, 1, 30.0)
-        answer(pace, 5)
+        answer(pace, ROUND - 1)
         assert pace.window == 7
+
+    def test_quick_and_slow_events_at_one_path_are_no_sign(self, pace: Pace) -> None:
+        chance = random.Random(3)
+        windows = []
+        for _ in range(20_000):
+            answer(pace, 1, 0.2 if chance.random() < 0.6 else 0.003)
+            windows.append(pace.window)
+        assert sum(windows[1000:]) / len(windows[1000:]) > 12
+
+    def test_many_paths_of_which_each_is_seldom_used_are_judged_together(self, pace: Pace) -> None:
+        for number in range(2000):
+            answer(pace, 1, 0.02 * pace.window, path=f"/project/{number % 200}")
+        assert pace.window < 4
 
     def test_jitter_of_some_milliseconds_is_no_sign(self, pace: Pace) -> None:
         answer_rounds(pace, 1, 0.001)
@@ -119,7 +142,7 @@ class TestQuick:
     def test_paths_without_end_take_no_memory_without_end(self, pace: Pace) -> None:
         for number in range(10 * PATHS):
             answer(pace, 1, path=f"/project/{number}")
-        assert len(pace._best) <= PATHS
+        assert len(pace._speeds) <= PATHS
 
 
 class TestRate:
@@ -187,3 +210,15 @@ def test_a_jenkins_that_breaks_at_twice_the_load_where_answers_have_doubled_is_n
             answers, seconds = answers + these, seconds + these / model.per_second(load)
     bearable = max(model.per_second(load) for load in range(1, 2 * doubled_at))
     assert answers / seconds >= 0.6 * bearable
+
+
+class TestSlowAttempts:
+    def test_one_is_slow_that_takes_far_longer_than_its_path_does(self, pace: Pace) -> None:
+        assert pace.slow_after(PATH) == SLOW_SECONDS
+        answer_rounds(pace, 1, 2.0)
+        assert pace.slow_after(PATH) == pytest.approx(2.0 * 2 * TOO_SLOW)
+        assert pace.slow_after("/other/") == SLOW_SECONDS
+
+    def test_nobody_is_slow_within_a_second(self, pace: Pace) -> None:
+        answer_rounds(pace, 1, 0.001)
+        assert pace.slow_after(PATH) == 1.0

@@ -251,6 +251,15 @@ class TestRestarts:
         known = after_recall(known, known.restart)
         assert at_each_second(known, SEEN, REBORN, SEEN, REBORN, AWAY, SEEN).restart is None
 
+    def test_of_replicas_the_one_that_was_not_seen_for_longest_has_restarted(self) -> None:
+        known = at_each_second(self.BEFORE, REBORN, SEEN)  # two take turns; s1 last at NOW + 1
+        assert known.restart is not None
+        known = after_recall(known, known.restart)
+        for seconds in range(2, 240):
+            known = after_probe(known, REBORN, moment(seconds))
+        known = after_probe(known, SEEN._replace(session="s3"), moment(240))
+        assert known.restart == Restart(gone_at=NOW.now + 1, back_at=NOW.now + 240)
+
     def test_the_first_boot_ever_seen_is_no_restart(self) -> None:
         assert at_each_second(unknown(THEN), AWAY, REBORN, REBORN).restart is None
 

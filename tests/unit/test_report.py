@@ -64,7 +64,7 @@ def test_it_reports_what_the_status_is_made_of(world: World, reporter: Reporter)
     world.slow = "Jenkins' build queue is long"
     world.readiness = Readiness(
         State.READY, 900.0, 0.0, "200 with X-Jenkins", 890.0, session="s1", sessions=("s1",),
-        seen_at=899.0, restart=Restart(800.0, 820.0),
+        seen_at=899.0, alive=(("s1", 899.0),), restart=Restart(800.0, 820.0),
     )  # fmt: skip
     reporter.report()
     (report,) = world.reports
@@ -82,6 +82,7 @@ def test_it_reports_what_the_status_is_made_of(world: World, reporter: Reporter)
         "session": "s1",
         "sessions": ["s1"],
         "seen_at": 899.0,
+        "alive": [["s1", 899.0]],
         "gone_at": None,
         "restart": [800.0, 820.0],
     }

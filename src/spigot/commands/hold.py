@@ -14,7 +14,7 @@ from spigot.commands.common import SPARE, Start, data_option, opened, rests, sta
 from spigot.commands.holding import Ebb, Flow, Look, Ready, Watch, length, look, title
 from spigot.commands.talk import Talk
 from spigot.commands.when import read_length, reads
-from spigot.errors import SpigotError, StoreError
+from spigot.errors import Overtaken, SpigotError, StoreError
 from spigot.masking import printable
 from spigot.status import summary
 from spigot.times import local
@@ -146,16 +146,24 @@ class _Hold:
     def _close(self) -> int:
         """Close the valve unless it is OFF, and return the version at which attempts have ended."""
         valve = self._panel.valve()
+        until = time.time() + self._plan.timeout
         if valve.on:
             reason = self._plan.reason or f"spigot hold: {self._title}"
-            until = time.time() + self._plan.timeout
-            valve = self._panel.set_valve(on=False, reason=reason, until=until)
+            try:
+                valve = self._panel.set_valve(
+                    on=False, reason=reason, until=until, before=valve.version
+                )
+            except Overtaken:
+                return self._close()  # look again
             self._closed = valve.version
             timeout = format_duration(self._plan.timeout)
             self._talk.say(f"Valve OFF for at most {timeout}: webhooks are kept.")
         else:
             why = f" ({printable(valve.reason)})" if valve.reason else ""
             self._talk.say(f"The valve is OFF already{why}, and stays as it is.")
+            if valve.until is not None and valve.until < until:
+                at = local(valve.until, time.time())
+                self._talk.say(f"Mind that it opens by itself at {at}, whatever runs then.")
         return valve.version
 
     def _run_command(self) -> tuple[Watch, int]:
@@ -166,7 +174,11 @@ class _Hold:
             nonlocal watch
             with contextlib.suppress(StoreError):  # the command must not be left for that
                 watch = watch.after(self._look(), time.monotonic())
+                if self._panel.valve().on and not seen_open:
+                    seen_open.append(True)
+                    self._talk.say("The valve is ON again: webhooks flow while the command runs.")
 
+        seen_open: list[bool] = []
         self._talk.say(f"Running {self._title}")
         try:
             ended = child.run(self._plan.command, self._signals, look_on)
@@ -204,12 +216,14 @@ class _Hold:
         """Open the valve, if it is still as this hold left it; return the last position before."""
         try:
             last, valve = self._store.signs().position, self._panel.valve()
-            if valve.version == self._closed:
-                # Also where its time is over: a clock that is set back must not close it again.
-                self._panel.set_valve(on=True)
-                self._talk.say("Valve ON: its time was over." if valve.on else "Valve ON.")
-            elif self._closed is not None:
-                self._talk.say(f"Somebody has turned the valve meanwhile: it stays {valve.word}.")
+            if self._closed is None:
+                return last
+            # Also where its time is over: a clock that is set back must not close it again.
+            self._panel.set_valve(on=True, before=self._closed)
+            self._talk.say("Valve ON: its time was over." if valve.on else "Valve ON.")
+        except Overtaken:
+            word = self._panel.valve().word
+            self._talk.say(f"Somebody has turned the valve meanwhile: it stays {word}.")
         except StoreError as error:
             if self._closed is None:
                 raise

@@ -10,8 +10,9 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from spigot.errors import StoreError
+from spigot.errors import Overtaken, StoreError
 from spigot.ports import Clock, Loaded, Signs
+from spigot.stores import recalls
 from spigot.stores.history import Detail, Entry, Selection, Try
 from spigot.stores.panel import Backlog, Counts
 from spigot.valve import ValveRow, effective
@@ -143,11 +144,9 @@ class MemoryStore:
             for kept in self._kept:
                 webhook = kept.webhook
                 taken = kept.state is State.DELIVERED and 200 <= kept.status < 300
-                if (
-                    taken
-                    and since <= (kept.ended_at or 0.0) <= until
-                    and chosen(webhook.path, webhook.query)
-                ):
+                times = sum(one.decision.verdict is Verdict.DELIVERED for one in kept.attempts)
+                then = since <= (kept.ended_at or 0.0) <= until and times <= recalls.MOST
+                if taken and then and chosen(webhook.path, webhook.query):
                     kept.state, kept.ended_at, kept.reason, kept.status = State.WAITING, None, "", 0
                     kept.place = Place(
                         kept.serial, webhook.lane, webhook.path, 0.0, 0.0, 0, recalled=True
@@ -235,14 +234,18 @@ class MemoryStore:
         """Return the valve as it stands now."""
         return effective(self._valve, self._clock.now())
 
-    def set_valve(self, *, on: bool, reason: str = "", until: float | None = None) -> ValveRow:
+    def set_valve(
+        self, *, on: bool, reason: str = "", until: float | None = None, before: int | None = None
+    ) -> ValveRow:
         """Set the valve and return it; see `ports.Panel.set_valve`."""
         with self._lock:
-            before = self.valve()
-            since = before.since if before.on == on else self._clock.now()
-            self._valve = ValveRow(on, reason, since, until, before.version + 1)
+            known = self.valve()
+            if before not in (None, known.version):
+                raise Overtaken("Somebody else has set the valve meanwhile.")
+            since = known.since if known.on == on else self._clock.now()
+            self._valve = ValveRow(on, reason, since, until, known.version + 1)
             self._version += 1
-            return self.valve()
+            return self._valve
 
     def report(self) -> dict[str, Any]:
         """Return what the gateway reported last; empty before the first."""

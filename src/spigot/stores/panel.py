@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from spigot.errors import Overtaken
 from spigot.stores.database import marks
 from spigot.valve import ValveRow, effective
 
@@ -95,18 +96,16 @@ class Panel:
         (row,) = self._reader.read("SELECT is_on, reason, since, until, version FROM valve")
         return effective(ValveRow._make((bool(row[0]), *row[1:])), self._clock.now())
 
-    def set_valve(self, *, on: bool, reason: str = "", until: float | None = None) -> ValveRow:
-        """Set the valve and return it. An OFF that is OFF already keeps its `since`.
-
-        Args:
-            on: ON or OFF.
-            reason: Why, in a person's words.
-            until: When an OFF shall end by itself, UNIX seconds.
-        """
-        before = self.valve()
-        since = before.since if before.on == on else self._clock.now()
-        self._writer.call(_set_valve, (on, reason, since, until), vital=True)
-        return self.valve()
+    def set_valve(
+        self, *, on: bool, reason: str = "", until: float | None = None, before: int | None = None
+    ) -> ValveRow:
+        """Set the valve; see `ports.Panel.set_valve`."""
+        known = self.valve()
+        since = known.since if known.on == on else self._clock.now()
+        row = self._writer.call(_set_valve, (on, reason, since, until, before), vital=True)
+        if row is None:
+            raise Overtaken("Somebody else has set the valve meanwhile.")
+        return row
 
     def report(self) -> dict[str, Any]:
         """Return what the gateway reported last; empty before the first."""
@@ -120,14 +119,20 @@ class Panel:
 
 
 def _set_valve(
-    db: sqlite3.Connection, rows: list[tuple[bool, str, float, float | None]]
-) -> list[None]:
-    for row in rows:
+    db: sqlite3.Connection, rows: list[tuple[bool, str, float, float | None, int | None]]
+) -> list[ValveRow | None]:
+    results: list[ValveRow | None] = []
+    for on, reason, since, until, before in rows:
+        (row,) = db.execute("SELECT version FROM valve")
+        if before is not None and row[0] != before:
+            results.append(None)
+            continue
+        result = ValveRow(on, reason, since, until, row[0] + 1)
         db.execute(
-            "UPDATE valve SET is_on = ?, reason = ?, since = ?, until = ?, version = version + 1",
-            row,
+            "UPDATE valve SET is_on = ?, reason = ?, since = ?, until = ?, version = ?", result
         )
-    return [None] * len(rows)
+        results.append(result)
+    return results
 
 
 def _set_report(db: sqlite3.Connection, reports: list[str]) -> list[None]:
