@@ -64,7 +64,10 @@ def main() -> None:
         ("during", [took for at, took in times if began <= at < ended]),
     ):
         cuts = statistics.quantiles(these, n=100)
-        print(f"  {what}: {len(these)} answered, p50 {cuts[49]:.1f} ms, p99 {cuts[98]:.1f} ms")
+        print(
+            f"  {what}: {len(these)} answered, p50 {cuts[49]:.1f} ms, p99 {cuts[98]:.1f} ms, "
+            f"at most {max(these):.0f} ms"
+        )
 
 
 def send(port: int, rate: int, seconds: float, times: list[tuple[float, float]]) -> None:

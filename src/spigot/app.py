@@ -193,7 +193,9 @@ class Gateway:
             ssl=self._tls.front if self._tls else None,
             ssl_handshake_timeout=live.limits.header_timeout if self._tls else None,
         )  # fmt: skip
-        collector = GatewayCollector(self.meters, self.status, lambda: edge.held)
+        collector = GatewayCollector(
+            self.meters, self.status, lambda: edge.held, lambda: self.store.room.free
+        )
         self._admin_server = admin_server(
             admin_app(self.status, collector, token=lambda: self._live.settings.admin_token),
             self._admin_tls.front if self._admin_tls else None,

@@ -59,7 +59,12 @@ class Reporter:
             "slow": self._drain.slow,
             "halted": self._drain.halted,
             "paths_held": {mask_path(path): hold.why for path, hold in holds.items()},
-            "holds": [[path, hold.why, hold.since, hold.times] for path, hold in holds.items()],
+            # A path with a token in it is not remembered: after a restart it is tried once more.
+            "holds": [
+                [path, hold.why, hold.since, hold.times]
+                for path, hold in holds.items()
+                if mask_path(path) == path
+            ],
             "resting": self._drain.resting,
             **known.memory,
         }

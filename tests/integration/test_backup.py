@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import os
+import random
 import sqlite3
 import threading
 from contextlib import closing
@@ -10,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from spigot.errors import StoreError
-from spigot.stores.backup import back_up, restore
+from spigot.stores.backup import STEP_PAGES, back_up, restore
 from spigot.stores.history import Selection
 from spigot.stores.sqlite import SqliteStore
 from spigot.webhook import Verdict
@@ -123,10 +126,36 @@ def test_what_is_no_backup_is_refused(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("no database at all, but long enough to be looked at" * 9)
     with closing(sqlite3.connect(tmp_path / "other")) as db:
         db.execute("CREATE TABLE other (x)")
-    for name, why in (("text", "is not an SQLite"), ("other", "not Spigot's"), ("none", "no file")):
+    (tmp_path / "empty").touch()
+    for name, why in (
+        ("text", "is not an SQLite"),
+        ("other", "not Spigot's"),
+        ("empty", "is empty"),
+        ("none", "no file"),
+    ):
         with pytest.raises(StoreError, match=why):
             restore(tmp_path / name, tmp_path / "new")
     assert not (tmp_path / "new" / "spigot.db").exists()
+
+
+def test_commits_meanwhile_neither_enter_a_copy_nor_start_it_anew(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(SqliteStore(data)) as store:
+        put_all(store, [webhook(body=random.randbytes(10_000)) for _ in range(200)])
+        sync = os.fdatasync
+        steps: list[int] = []
+
+        def step(descriptor: int) -> None:
+            steps.append(descriptor)
+            put(store, webhook())
+            sync(descriptor)
+
+        monkeypatch.setattr(os, "fdatasync", step)
+        copy = back_up(data, tmp_path / "backup")
+        assert len(steps) == math.ceil(copy.size / 4096 / STEP_PAGES) > 5
+        assert copy.webhooks == 202
+        assert store.panel.counts().stored == 202 + len(steps)
 
 
 def test_a_damaged_store_makes_no_backup(tmp_path: Path) -> None:

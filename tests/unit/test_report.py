@@ -56,7 +56,10 @@ def reporter(world: World) -> Reporter:
 
 
 def test_it_reports_what_the_status_is_made_of(world: World, reporter: Reporter) -> None:
-    world.holds = {"/dockerhub-webhook/sesame/notify": Hold("404", 950.0, 5.0, 1, 7.0)}
+    world.holds = {
+        "/dockerhub-webhook/sesame/notify": Hold("404", 950.0, 5.0, 1, 7.0),
+        "/ghprbhook/": Hold("302", 960.0, 15.0, 2, 17.0),
+    }
     world.halted, world.resting = "The disk is full.", 4
     world.slow = "Jenkins' build queue is long"
     world.readiness = Readiness(
@@ -73,8 +76,8 @@ def test_it_reports_what_the_status_is_made_of(world: World, reporter: Reporter)
         "evidence_since": 890.0,
         "slow": "Jenkins' build queue is long",
         "halted": "The disk is full.",
-        "paths_held": {"/dockerhub-webhook/***/notify": "404"},
-        "holds": [["/dockerhub-webhook/sesame/notify", "404", 950.0, 1]],
+        "paths_held": {"/dockerhub-webhook/***/notify": "404", "/ghprbhook/": "302"},
+        "holds": [["/ghprbhook/", "302", 960.0, 2]],
         "resting": 4,
         "session": "s1",
         "sessions": ["s1"],

@@ -226,8 +226,11 @@ def make_directory(directory: Path) -> None:
             os.close(parent)
 
 
-def check(path: Path) -> None:
+def check(path: Path) -> int:
     """Refuse a file that is not ours to touch, without changing a byte of it or beside it.
+
+    Returns:
+        The version of its schema; 0 for an empty one.
 
     Raises:
         StoreError: It is another program's database, or a newer Spigot's.
@@ -239,7 +242,7 @@ def check(path: Path) -> None:
     mode = "mode=ro" if path.with_name(path.name + "-wal").exists() else "immutable=1"
     uri = f"{path.absolute().as_uri()}?{mode}"
     with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS)) as db:
-        _version(db, path)
+        return _version(db, path)
 
 
 def _scripts() -> dict[int, str]:

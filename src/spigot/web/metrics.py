@@ -24,6 +24,9 @@ ASKED = ("health", "question")
 TAKEN = ("stored", "duplicate", *ASKED)
 """Answers that are no refusals."""
 
+LOSSES = ("no_room", "fault")
+"""Refusals by Spigot's own fault: shown as 0 before the first, so that an alert sees that one."""
+
 
 class GatewayCollector(Collector):
     """Turns the gateway's numbers into Prometheus' when asked, and costs nothing otherwise.
@@ -32,14 +35,20 @@ class GatewayCollector(Collector):
         meters: The counts.
         status: Returns the status object.
         held: Returns how many bytes of bodies are in memory.
+        room: Returns how many bytes are free for the store.
     """
 
     def __init__(
-        self, meters: Meters, status: Callable[[], dict[str, Any]], held: Callable[[], int]
+        self,
+        meters: Meters,
+        status: Callable[[], dict[str, Any]],
+        held: Callable[[], int],
+        room: Callable[[], int],
     ) -> None:
         self._meters = meters
         self._status = status
         self._held = held
+        self._room = room
 
     def collect(self) -> Iterator[Metric]:
         """Yield every metric."""
@@ -51,7 +60,7 @@ class GatewayCollector(Collector):
         yield _counter("spigot_duplicate", "Webhooks that already waited.",
                        received.get("duplicate", 0))  # fmt: skip
         refused = CounterMetricFamily("spigot_refused", "Requests refused.", labels=["reason"])
-        for reason, number in sorted(received.items()):
+        for reason, number in sorted((dict.fromkeys(LOSSES, 0) | received).items()):
             if reason not in TAKEN:
                 refused.add_metric([reason], number)
         yield refused
@@ -77,6 +86,9 @@ class GatewayCollector(Collector):
                                 len(status["paths_held"]))  # fmt: skip
         yield GaugeMetricFamily("spigot_memory_held_bytes",
                                 "Bodies on their way to the disk.", self._held())  # fmt: skip
+        yield GaugeMetricFamily("spigot_room_bytes",
+                                "Free on the disk and inside the database.",
+                                self._room())  # fmt: skip
         yield _histogram("spigot_intake_seconds", "From complete request to stored.", meters.intake)
         yield _histogram("spigot_attempt_seconds", "Duration of attempts.", meters.delivery)
 
