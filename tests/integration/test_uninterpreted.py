@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
 import pytest
@@ -190,7 +190,9 @@ def test_no_log_no_answer_and_no_command_shows_a_raw_control_character(
 def test_whatever_a_store_holds_is_shown_without_a_raw_control_character(
     store: SqliteStore, tmp_path: Path
 ) -> None:
-    odd = dict.fromkeys(("path", "query", "hook", "provider", "event", "delivery", "lane"), ODD)
+    odd: dict[str, Any] = dict.fromkeys(
+        ("path", "query", "hook", "provider", "event", "delivery", "lane"), ODD
+    )
     header = ODD.encode().replace(b"\r\n", b"")
     id_ = put(store, **odd, headers=((b"x-odd", header), (header, b"x")))
     loaded = store.load(store.places_after(0, 1)[0].position)
