@@ -21,8 +21,11 @@ from spigot.hooks import Hooks
 from spigot.intake import Intake
 from spigot.masking import mask_headers, mask_path, mask_query, printable
 from spigot.meters import Meters
-from spigot.ports import Clock
+from spigot.ports import Clock, Passed
+from spigot.web.access import Access
 from spigot.web.edge import Edge
+from spigot.web.limits import Limits
+from spigot.web.questions import Questions
 from spigot.webhook import Receipt, Webhook
 from support.hostile import TOKEN, Hostile
 from support.listener import PATIENCE, read_all
@@ -154,12 +157,19 @@ class _Store:
         done(Receipt(webhook.id, duplicate=False))
 
 
+def _nobody(*_: object) -> Passed:
+    """Be away."""
+    return Passed(0, error="connection refused")
+
+
 async def framing(hostile: Hostile, count: int) -> Statuses:
     """Feed streams to the listener's protocol, each on a connection of its own."""
     store, statuses = _Store(), Statuses()
     edge = Edge(
-        intake(), store.put, lambda _: None, max_body=100_000, memory=1_000_000, meters=Meters()
-    )
+        intake(), store.put, lambda _: None, access=Access(Clock()),
+        limits=Limits(max_body=100_000, memory=1_000_000), questions=Questions(_nobody),
+        meters=Meters(),
+    )  # fmt: skip
     logger, alarms = logging.getLogger("spigot"), _Alarms()
     logger.addHandler(alarms)
     try:
