@@ -18,6 +18,7 @@ from spigot.web.tls import server_context
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Collection
 
     from spigot.address import Address
     from spigot.guard import Probe
@@ -68,12 +69,14 @@ class Live(NamedTuple):
             SettingsError: Something in them cannot be used.
         """
         assert settings.target is not None
+        allow = {hook.path: hook.allow for hook in settings.hooks if hook.allow}
+        _check_cover(allow, hooks)
         return cls(
             settings,
             Intake(hooks, settings.routes, context=settings.target.context, clock=clock),
             Access(
                 clock,
-                allow={hook.path: hook.allow for hook in settings.hooks if hook.allow},
+                allow=allow,
                 trusted=settings.trusted_proxies,
                 rate=settings.rate_per_address,
             ),
@@ -114,6 +117,19 @@ def check_admin(address: Address, token: str | None) -> None:
             f"The admin address is {address}, which other machines may reach, and there is no "
             "admin_token; set SPIGOT_ADMIN_TOKEN, or let it listen on 127.0.0.1"
         )
+
+
+def _check_cover(allow: Collection[str], hooks: Hooks) -> None:
+    """Refuse an `allow` that another spelling of its path gets around; see `check_cover`."""
+    for outer in hooks.all:
+        for path in allow:
+            inside = outer.below and path != outer.path and path.startswith(outer.path)
+            if inside and outer.path not in allow:
+                raise SettingsError(
+                    f"hooks: {path} has `allow`, but {outer.path}, which covers it, has not: "
+                    "another spelling of the path would be taken from everywhere. Give "
+                    f"{outer.path} an `allow` too, or close it with only_hooks = true"
+                )
 
 
 def _context(settings: Settings, prefix: str) -> ssl.SSLContext | None:

@@ -274,7 +274,7 @@ def test_after_an_idle_time_a_request_has_its_whole_time(listener: Listener) -> 
             (one,) = listener.edge.connections
             while not one._reader.body_size:
                 await asyncio.sleep(0.01)
-            return one._since
+            return one.since
 
         assert listener.on_loop(begun()) > before + 57.0
         line.sendall(b"}")

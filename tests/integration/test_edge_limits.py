@@ -51,11 +51,16 @@ def has_connections(listener: Listener, number: int) -> bool:
     return len(listener.edge.connections) == number
 
 
+def are_busy(listener: Listener, number: int) -> bool:
+    connections = listener.edge.connections
+    return len(connections) == number and not any(one.is_idle for one in connections)
+
+
 def later(listener: Listener, seconds: float) -> None:
     """Let the connections look at the time as if so many seconds had passed for all of them."""
 
     async def look() -> None:
-        now = max(one._since for one in listener.edge.connections)
+        now = max(one.since for one in listener.edge.connections)
         for one in list(listener.edge.connections):
             one.close_if_late(now + seconds)
 
@@ -162,7 +167,7 @@ def test_where_no_connection_is_idle_a_new_one_is_told_and_closed() -> None:
         busy = [stack.enter_context(listener.connect()) for _ in range(2)]
         for line in busy:
             line.sendall(PUSH)
-        until(listener, lambda: len(listener.edge.connections) == 2 and not listener.edge.idle)
+        until(listener, lambda: are_busy(listener, 2))
         with listener.connect() as new:
             new.sendall(whole(b"{}"))
             status, headers, _ = answer(new)
@@ -179,7 +184,7 @@ def test_so_many_refused_at_once_that_it_would_hurt_are_cut(
     monkeypatch.setattr("spigot.web.edge.REFUSING", 0)
     with Listener(limits=Limits(max_connections=1)) as listener, listener.connect() as busy:
         busy.sendall(PUSH)
-        until(listener, lambda: len(listener.edge.connections) == 1 and not listener.edge.idle)
+        until(listener, lambda: are_busy(listener, 1))
         with listener.connect() as new, contextlib.suppress(ConnectionResetError):
             assert read_all(new) == b""
 

@@ -474,3 +474,32 @@ def test_a_default_may_stand_in_the_file_as_it_is_documented(
     text = f"{option.name} = {option.default_text}"
     assert tomllib.loads(text)
     assert loaded(text) == loaded()
+
+
+# Networks and TLS
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("trusted_proxies = '10.0.0.0/8'", "trusted_proxies is '10.0.0.0/8' (a string)"),
+        ("trusted_proxies = ['10.0.0.1/8']", "trusted_proxies[1] is '10.0.0.1/8'"),
+        ("[[hooks]]\npath = '/x'\nallow = ['github']", "hooks[1].allow[1] is 'github'"),
+        ("max_connections = 0", "max_connections is 0"),
+    ],
+)
+def test_a_network_that_is_none_is_named(loaded: Loader, text: str, says: str) -> None:
+    assert says in wrong(loaded, text)
+
+
+def test_networks_may_stand_in_a_variable(loaded: Loader) -> None:
+    settings = loaded("", {"SPIGOT_TRUSTED_PROXIES": "10.0.0.7, fd00::/8"})
+    assert [str(one) for one in settings.trusted_proxies] == ["10.0.0.7/32", "fd00::/8"]
+
+
+@pytest.mark.parametrize("name", ["tls", "admin_tls"])
+def test_a_key_without_its_certificate_is_refused(
+    loaded: Loader, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "key.pem").write_text("")
+    assert f"{name}_certificate is not" in wrong(loaded, f"{name}_key = 'key.pem'")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 from spigot.errors import Refused, StoreError
 from spigot.log import Log
 from spigot.web import answers
-from spigot.web.limits import LARGE
+from spigot.web.limits import LARGE, LINGER_SECONDS
 from spigot.web.questions import is_question
 from spigot.web.request import Request, RequestReader
 
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from spigot.ports import Passed
     from spigot.web.edge import Edge
     from spigot.webhook import Receipt
-
-LINGER_SECONDS = 2.0
-"""How long a refused sender may go on sending before its connection is cut."""
 
 FRESH_SECONDS = 1.0
 """So long a new connection may wait for its first request although all stops: one is under way."""
@@ -46,13 +43,10 @@ class Connection(asyncio.Protocol):
         self._busy = False
         self._paused = False
         self._full = False
-        self._full = False
         self._ended = False
         self._refused = False
         self._served = False
         self._since = 0.0
-        self._held = 0
-        self._open = 0  # requests whose head is read and which are not answered
         self._current: Request | None = None
         self.peer = ""
 
@@ -71,11 +65,12 @@ class Connection(asyncio.Protocol):
         """Forget what waits its turn; what was handed to the store stays there."""
         self._edge.leave(self)
         self._ended = True
+        self._reader.forget()
+        # But for what is in hand: it takes memory, and counts, until the store has it.
+        for waiting in self._queue:
+            if isinstance(waiting, Request):
+                self._give_back(waiting)
         self._queue.clear()
-        # What is in hand takes memory, and counts, until the store has it.
-        current = self._current
-        self._release(self._held - (len(current.body) if current else 0))
-        self._close(self._open - (1 if current and current.admitted else 0))
 
     def data_received(self, data: bytes) -> None:
         """Read on; what is found comes back through `begun`, `came` and `complete`."""
@@ -91,6 +86,18 @@ class Connection(asyncio.Protocol):
         self._ended = True
         return self._busy
 
+    @property
+    def since(self) -> float:
+        """When something happened last that gives the sender its time anew, a tick."""
+        return max(self._since, self._reader.since)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it is open and no request is being read or answered."""
+        return not (
+            self._busy or self._reader.begun or self._refused or self._transport.is_closing()
+        )
+
     def pause_writing(self) -> None:
         """Read no more from a sender that does not read its answers, or they fill the memory."""
         self._full = True
@@ -102,28 +109,10 @@ class Connection(asyncio.Protocol):
         if not self._busy:
             self._resume()
 
-    def begun(self) -> None:
-        """Hear that a request begins: from now on it has its time to be complete."""
-        self._edge.idle.pop(self, None)
+    def asked(self) -> None:
+        """Tell a sender that asks to send its body, if it is its turn."""
         if not self._busy:
-            self._since = time.monotonic()
-
-    def head_is_read(self, *, continues: bool) -> None:
-        """Hear that a request's headers are there: its body has a time of its own."""
-        if not self._busy:
-            self._since = time.monotonic()
-            if continues:
-                self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-
-    def counts(self) -> None:
-        """Hear that a request is in progress, until it is answered."""
-        self._open += 1
-        self._edge.requests += 1
-
-    def came(self, size: int) -> None:
-        """Hear that bytes of a body are in memory."""
-        self._held += size
-        self._edge.held += size
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def complete(self, request: Request) -> None:
         """Take a complete request; it is worked on in its turn."""
@@ -153,7 +142,7 @@ class Connection(asyncio.Protocol):
 
     def close_if_unused(self, now: float) -> None:
         """Close, unless it is new: then its first request may be on its way already."""
-        if self._served or now - self._since >= FRESH_SECONDS:
+        if self.is_idle and (self._served or now - self._since >= FRESH_SECONDS):
             self.close()
 
     def close_if_late(self, now: float) -> None:
@@ -162,7 +151,7 @@ class Connection(asyncio.Protocol):
         patience = limits.idle_timeout
         if reader.begun:
             patience = limits.body_timeout if reader.head_is_read else limits.header_timeout
-        if not self._busy and now - self._since > patience:
+        if not self._busy and now - self.since > patience:
             if reader.begun and not self._refused:
                 what = "body" if reader.head_is_read else "headers"
                 self._refuse(answers.slow(what, patience))
@@ -257,9 +246,7 @@ class Connection(asyncio.Protocol):
         if self._ended or self._refused:
             return
         self._refused = True
-        self._edge.idle.pop(self, None)
-        self._release(self._reader.body_size)
-        self._reader.forget_body()
+        self._reader.forget()
         self._queue.append(refused)
         if not self._busy:
             self._next()
@@ -290,9 +277,7 @@ class Connection(asyncio.Protocol):
         self._served = True
         self._since = time.monotonic()
         if request is not None:
-            self._release(len(request.body))
-            if request.admitted is not None:
-                self._close(1)
+            self._give_back(request)
         if self._transport.is_closing():
             return
         more = bool(self._queue)
@@ -311,15 +296,9 @@ class Connection(asyncio.Protocol):
             asyncio.get_running_loop().call_later(LINGER_SECONDS, self._transport.abort)
         elif not keep:
             self._transport.close()
-        elif not self._reader.begun:
-            self._edge.idle[self] = None
 
-    def _release(self, size: int) -> None:
-        size = min(size, self._held)
-        self._held -= size
-        self._edge.held -= size
-
-    def _close(self, number: int) -> None:
-        """Count so many requests less as being in progress."""
-        self._open -= number
-        self._edge.requests -= number
+    def _give_back(self, request: Request) -> None:
+        """Give back what a request took: its memory, and its place among those in progress."""
+        self._edge.held -= len(request.body)
+        if request.admitted is not None:
+            self._edge.requests -= 1

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from spigot.web.questions import Questions
     from spigot.webhook import Receipt, Webhook
 
+LOOK_AGAIN = 0.05
+"""Seconds between two looks for idle connections while there are too many."""
+
 REFUSING = 256
 """So many connections more than there may be are told that there are too many; others are cut."""
 
@@ -50,7 +53,6 @@ class Edge:
         held: Bytes of bodies in memory, from the first one read until the store has them.
         requests: Requests that are being read or stored.
         connections: All connections.
-        idle: Those of them that wait for a request, the one that does so longest first.
 
     `intake`, `access` and `limits` may be replaced at any time: new requests go by the new ones.
     """
@@ -76,7 +78,8 @@ class Edge:
         self.held = 0
         self.requests = 0
         self.connections: set[Connection] = set()
-        self.idle: dict[Connection, None] = {}
+        self._idle: deque[Connection] = deque()  # of a look at all; they may have changed since
+        self._looked = float("-inf")
         self.stopping = False
         self._failed = float("-inf")  # when the store failed last, unless it has worked since
         self._answers: deque[tuple[Connection, float, Receipt | Exception]] = deque()
@@ -99,19 +102,16 @@ class Edge:
             Whether there is a place for it; if not, it has to be refused, and counts until then.
         """
         self.connections.add(connection)
-        if len(self.connections) > self.limits.max_connections:
-            if not self.idle:
-                return False
-            longest = next(iter(self.idle))
-            del self.idle[longest]
+        if len(self.connections) <= self.limits.max_connections:
+            return True
+        longest = self._idle_for_longest(connection)
+        if longest is not None:
             longest.close()
-        self.idle[connection] = None
-        return True
+        return longest is not None
 
     def leave(self, connection: Connection) -> None:
         """Forget a connection that is closed."""
         self.connections.discard(connection)
-        self.idle.pop(connection, None)
 
     def soon(self, work: Callable[[], None]) -> None:
         """Have something done on the loop; from any thread."""
@@ -147,7 +147,7 @@ class Edge:
         self.stopping = True
         end = time.monotonic() + patience
         while time.monotonic() < end:
-            for connection in list(self.idle):
+            for connection in list(self.connections):
                 connection.close_if_unused(time.monotonic())
             if not self.connections:
                 break
@@ -168,6 +168,21 @@ class Edge:
             except Exception as error:  # noqa: BLE001 - the answers behind it must not be stuck
                 _log.error("An answer could not be given because of a fault in Spigot", exc=error)
                 connection.abort()
+
+    def _idle_for_longest(self, new: Connection) -> Connection | None:
+        """Return the connection idle for longest, but for the new one; None if none is.
+
+        One look at all serves many that ask, and while there is room nobody pays for it.
+        """
+        now = time.monotonic()
+        if not self._idle and now - self._looked >= LOOK_AGAIN:
+            self._looked = now
+            idle = [one for one in self.connections if one.is_idle and one is not new]
+            self._idle.extend(sorted(idle, key=lambda one: one.since))
+        while self._idle:
+            if (longest := self._idle.popleft()).is_idle:
+                return longest
+        return None
 
     def _sweep(self) -> None:
         now = time.monotonic()

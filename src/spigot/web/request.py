@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import httptools
@@ -44,32 +45,25 @@ class Hears(Protocol):
     def peer(self) -> str:
         """The address at the other end."""
 
-    def begun(self) -> None:
-        """Hear that a request begins."""
-
-    def head_is_read(self, *, continues: bool) -> None:
-        """Hear that a request's headers are there; it may ask first whether to send the body."""
-
-    def counts(self) -> None:
-        """Hear that a request is in progress; it is until it is answered."""
-
-    def came(self, size: int) -> None:
-        """Hear that so many bytes of a body came, and are in memory."""
+    def asked(self) -> None:
+        """Hear that the sender asks whether to send the body."""
 
     def complete(self, request: Request) -> None:
-        """Take a complete request."""
+        """Take a complete request; its bytes and its place among those in progress with it."""
 
 
 class RequestReader:
     """Reads the requests of one connection. The ``on_…`` methods are the parser's.
 
     Args:
-        edge: What all connections share: the intake, the limits, who may send.
+        edge: What all connections share: the intake, the limits, who may send. What is read
+            counts there, in `held` and `requests`.
         hears: Is told what was read.
 
     Attributes:
         begun: A request has begun and is not complete.
         head_is_read: All its headers are there.
+        since: When either happened last, a tick.
     """
 
     def __init__(self, edge: Edge, hears: Hears) -> None:
@@ -80,6 +74,7 @@ class RequestReader:
         self._fields: Fields
         self._admitted: Admitted | None
         self._body: bytes | bytearray
+        self.since = 0.0
         self._reset()
 
     @property
@@ -87,9 +82,11 @@ class RequestReader:
         """Bytes of the body as far as it came."""
         return len(self._body)
 
-    def forget_body(self) -> None:
-        """Free the memory of a body that nobody will take."""
-        self._body = b""
+    def forget(self) -> None:
+        """Give back what a request takes that will not be complete."""
+        self._edge.held -= len(self._body)
+        self._edge.requests -= self._counts
+        self._reset()
 
     def feed(self, data: bytes) -> None:
         """Read on.
@@ -99,8 +96,16 @@ class RequestReader:
         """
         self._unread += len(data)
         self._chunk = len(data)
+        rest: bytes | memoryview = data
         try:
-            self._feed(data)
+            while rest:  # as many as fit may ask at once: no recursion, and no copies of the rest
+                try:
+                    self._parser.feed_data(rest)
+                except httptools.HttpParserUpgrade as upgrade:
+                    rest = memoryview(rest)[upgrade.args[0] :]
+                else:
+                    break
+                self._feed_again()  # not where it was caught: that would hide why it refuses
         except httptools.HttpParserError as error:
             cause = error.__context__
             raise (cause if isinstance(cause, Refused) else answers.unreadable()) from None
@@ -110,7 +115,7 @@ class RequestReader:
     def on_message_begin(self) -> None:
         """A request starts."""
         self.begun = True
-        self._hears.begun()
+        self.since = monotonic()
 
     def on_url(self, url: bytes) -> None:
         """Part of the target."""
@@ -126,13 +131,13 @@ class RequestReader:
         self.head_is_read = True
         if self._asks_upgrade():
             return
+        self.since = monotonic()
         self._check_head()
+        edge = self._edge
         self._fields = fields = dict(reversed(self._headers))
         check_head(self._parser.get_http_version(), self._headers, fields)
-        edge = self._edge
         method = self._parser.get_method().decode("latin-1")
         if self._target.partition(b"?")[0] == b"/healthz" and method == "GET":
-            self._hears.head_is_read(continues=False)
             return
         if edge.access.watches:
             self._source = edge.access.enter(self._hears.peer, self._headers)
@@ -142,11 +147,15 @@ class RequestReader:
         length = fields.get(b"content-length")
         if length is not None:
             self._length = int(length)
-            self._check_size(self._length)
+            if self._length > edge.limits.max_body:
+                raise answers.too_large(edge.limits.max_body)
         if edge.requests >= edge.limits.max_requests:
             raise answers.no_room("Too many requests are being read and stored at once.")
-        self._hears.counts()
-        self._hears.head_is_read(continues=fields.get(b"expect", b"").lower() == b"100-continue")
+        edge.requests += 1
+        self._counts = 1
+        expects = fields.get(b"expect")
+        if expects is not None and expects.lower() == b"100-continue":
+            self._hears.asked()
 
     def on_body(self, body: bytes) -> None:
         """Part of the body."""
@@ -156,10 +165,13 @@ class RequestReader:
         else:
             # A list of pieces would let a sender of tiny chunks take forty times the memory.
             self._body = bytearray(self._body + body) if self._body else body
-        self._hears.came(len(body))
-        size = len(self._body)
-        self._check_size(size)
-        if not self._edge.limits.has_room(self._edge.held, max(size, self._length)):
+        edge, size = self._edge, len(self._body)
+        edge.held += len(body)
+        limits = edge.limits
+        if size > limits.max_body:
+            raise answers.too_large(limits.max_body)
+        # Asked only where it may be no: this is the way of every webhook.
+        if edge.held > limits.memory and not limits.has_room(edge.held, max(size, self._length)):
             raise answers.no_room("Too many webhooks are on their way to the disk at once.")
 
     def on_message_complete(self) -> None:
@@ -185,6 +197,7 @@ class RequestReader:
         self._fields = {}
         self._unread = 0
         self._length = 0
+        self._counts = 0
         self._admitted = None
         self._source = ""
         self._body = b""
@@ -200,26 +213,14 @@ class RequestReader:
                 raise answers.too_long_head(limits.max_header)
         self._unread = 0
 
-    def _check_size(self, size: int) -> None:
-        if size > self._edge.limits.max_body:
-            raise answers.too_large(self._edge.limits.max_body)
-
     def _asks_upgrade(self) -> bool:
         """Tell whether the parser will stop after this head; CONNECT has no path and is refused."""
         return self._parser.should_upgrade() and self._parser.get_method() != b"CONNECT"
 
-    def _feed(self, data: bytes) -> None:
-        """Feed the parser; a request that asks for HTTP/2 or the like is fed again without that."""
-        rest: bytes | memoryview = data
-        while rest:  # as many as fit may ask at once: no recursion, and no copies of the rest
-            try:
-                self._parser.feed_data(rest)
-            except httptools.HttpParserUpgrade as upgrade:
-                rest = memoryview(rest)[upgrade.args[0] :]
-            else:
-                break
-            head = without_upgrade(self._parser, self._target, self._headers)
-            self._chunk += len(head)
-            self._parser = httptools.HttpRequestParser(self)
-            self._reset()
-            self._parser.feed_data(head)  # not where it was caught: that would hide why it refuses
+    def _feed_again(self) -> None:
+        """Feed a new parser a head that asked for HTTP/2 or the like, without that wish."""
+        head = without_upgrade(self._parser, self._target, self._headers)
+        self._chunk += len(head)
+        self._parser = httptools.HttpRequestParser(self)
+        self._reset()
+        self._parser.feed_data(head)
