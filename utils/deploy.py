@@ -1,0 +1,216 @@
+"""Deploys Spigot to AWS: uploads the packages, then makes or changes the stack by a change set.
+
+The environment says what `make deploy` needs: TARGET_URL and SPIGOT_S3_BUCKET always; SPIGOT_SECRET,
+LOG_LEVEL and SPIGOT_STACK if wanted. Every other parameter of infra/template.yaml is set with --set
+and keeps its value until it is set again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import click
+from botocore.exceptions import BotoCoreError, ClientError
+from changes import Change
+from package import LAMBDAS, ROOT
+from stack import NAME, Stack, Valve, brief, plainly
+
+from spigot.errors import SettingsError, SpigotError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TEMPLATE = ROOT / "infra" / "template.yaml"
+BUCKET_TEMPLATE = ROOT / "infra" / "code-bucket.yaml"
+KEYS = {"process_webhooks": "ProcessWebhooksKey", "send_from_queue": "SendFromQueueKey"}
+FROM_ENVIRONMENT = {"SPIGOT_SECRET": "Secret", "LOG_LEVEL": "LogLevel"}
+
+_SNAPSHOT = "ApiDeployment"
+"""The logical id in the template that has to be new for a changed API to reach its stage."""
+
+
+def needed(environment: Mapping[str, str], name: str, what: str) -> str:
+    """Return a variable's value.
+
+    Raises:
+        SettingsError: It is not set.
+    """
+    value = environment.get(name, "").strip()
+    if not value:
+        raise SettingsError(f"{name} is not set: it names {what}.")
+    return value
+
+
+def body_of(template: Path) -> str:
+    """Return the template to deploy: its API's snapshot is named by the template's digest.
+
+    Raises:
+        SpigotError: There is no such file.
+    """
+    try:
+        text = template.read_text("utf-8")
+    except OSError as error:
+        raise SpigotError(f"The template {template} cannot be read: {error.strerror}.") from None
+    return text.replace(_SNAPSHOT, _SNAPSHOT + hashlib.sha256(text.encode()).hexdigest()[:10])
+
+
+def check_bucket(bucket: str, *, create: bool, yes: bool) -> None:
+    """See that the code bucket is there, and make it if told to.
+
+    Raises:
+        SpigotError: It is not there, or belongs to somebody else.
+    """
+    try:
+        boto3.client("s3").head_bucket(Bucket=bucket)
+    except ClientError as error:
+        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+        if status == 403:
+            raise SpigotError(
+                f"The bucket {bucket} is not open to these credentials: another account has it, or"
+                " s3:ListBucket is missing. Name another in SPIGOT_S3_BUCKET."
+            ) from None
+        if status != 404:
+            raise
+        if not create:
+            raise SpigotError(
+                f"There is no bucket {bucket}: correct SPIGOT_S3_BUCKET, or have it made with"
+                " `make deploy ARGS=--create-bucket`."
+            ) from None
+        stack = Stack(f"{NAME}-code")
+        Change(stack, body_of(BUCKET_TEMPLATE), {"Name": bucket}).carry_out(yes=yes)
+
+
+def upload(bucket: str, dist: Path) -> dict[str, str]:
+    """Upload the packages under names made of their content; return them as parameters.
+
+    Raises:
+        SpigotError: They are not there.
+    """
+    s3 = boto3.client("s3")
+    keys = {}
+    for name in LAMBDAS:
+        package = dist / f"{name}.zip"
+        if not package.is_file():
+            raise SpigotError(f"There is no {package}: run `make package` first.")
+        content = package.read_bytes()
+        key = f"spigot/{name}-{hashlib.sha256(content).hexdigest()[:16]}.zip"
+        s3.put_object(Bucket=bucket, Key=key, Body=content)
+        click.echo(f"s3://{bucket}/{key}: {len(content):,} bytes")
+        keys[KEYS[name]] = key
+    return keys
+
+
+def chosen(pairs: tuple[str, ...], environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the parameters that somebody chose, by the environment or by --set.
+
+    Raises:
+        SettingsError: A pair is not NAME=VALUE.
+    """
+    found = {FROM_ENVIRONMENT[name]: environment[name] for name in FROM_ENVIRONMENT
+             if name in environment}  # fmt: skip
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not (name and equals):
+            raise SettingsError(f"--set {pair} is not NAME=VALUE, with a name of infra/template.yaml.")
+        found[name] = value
+    return found
+
+
+def deploy(name: str, bucket: str, target: str, more: dict[str, str], dist: Path, template: Path,
+           *, yes: bool) -> dict[str, str]:  # fmt: skip
+    """Deploy, and leave the valve as it is.
+
+    Args:
+        name: The stack's name.
+        bucket: The code bucket.
+        target: Jenkins.
+        more: Further parameters.
+        dist: Where the packages are.
+        template: What to deploy.
+        yes: Do not ask.
+
+    Returns:
+        What the stack puts out.
+
+    Raises:
+        SpigotError: It failed; the valve is as it was.
+    """
+    stack = Stack(name)
+    valve = _valve_of(stack)
+    state = valve.state() if valve else "ON"
+    if valve and state == "OFF":
+        click.echo("The valve is OFF, and stays so.")
+    parameters = {
+        "TargetUrl": target,
+        "CodeBucket": bucket,
+        "SpigotState": state,
+        **upload(bucket, dist),
+        **more,
+    }
+    try:
+        Change(stack, body_of(template), parameters).carry_out(yes=yes)
+    except SpigotError:
+        if valve:
+            _put_back(valve, state)
+        raise
+    return stack.outputs()
+
+
+def _valve_of(stack: Stack) -> Valve | None:
+    """Return the valve of a stack that has one."""
+    found = stack.describe()
+    return Valve(stack.outputs()) if found and found.get("Outputs") else None
+
+
+def _put_back(valve: Valve, state: str) -> None:
+    """Put back what a rollback changed: it goes to the last deploy's valve, not to the last toggle's."""
+    try:
+        if valve.state() != state:
+            valve.set_variable(state)
+            click.echo(f"The rollback had changed the valve; it is {state} again.")
+        if valve.drains() is not (state == "ON"):
+            valve.set_rule(state)
+    except (ClientError, BotoCoreError) as error:
+        click.echo(
+            f"Error: the valve was {state} before and may stand otherwise now ({brief(error)}): run"
+            f" utils/toggle_spigot.py --toggle-state {state}.",
+            err=True,
+        )
+
+
+def report(outputs: dict[str, Any]) -> None:
+    """Print what a person needs next: the address first."""
+    click.echo(f"\nPaste this at the provider:  {outputs.pop('WebhookUrl', 'no address')}\n")
+    for name, value in outputs.items():
+        click.echo(f"  {name + ':':<21}{value}")
+
+
+@click.command()
+@click.option("--stack", "name", default=NAME, show_default=True, help="SPIGOT_STACK: its name.")
+@click.option("--set", "pairs", multiple=True, metavar="NAME=VALUE", help="A template's parameter.")
+@click.option("--create-bucket", is_flag=True, help="Make the code bucket if it is not there.")
+@click.option("--yes", is_flag=True, help="Replace what holds webhooks without asking.")
+@click.option("--dist", type=Path, default=Path("dist"), help="Where the packages are.")
+@click.option("--template", type=Path, default=TEMPLATE, help="What to deploy.")
+def main(name: str, pairs: tuple[str, ...], dist: Path, template: Path, *,
+         create_bucket: bool, yes: bool) -> None:  # fmt: skip
+    """Deploy Spigot to AWS."""
+    try:
+        target = needed(os.environ, "TARGET_URL", "Jenkins, such as https://jenkins.example.com")
+        bucket = needed(os.environ, "SPIGOT_S3_BUCKET", "the bucket for the Lambdas' code")
+        more = chosen(pairs, os.environ)
+        with plainly():
+            check_bucket(bucket, create=create_bucket, yes=yes)
+            report(deploy(name, bucket, target, more, dist, template, yes=yes))
+    except SpigotError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(error.exit_status)
+
+
+if __name__ == "__main__":
+    main()
