@@ -187,7 +187,7 @@ def report(outputs: dict[str, Any]) -> None:
     """Print what a person needs next: the address first."""
     click.echo(f"\nPaste this at the provider:  {outputs.pop('WebhookUrl', 'no address')}\n")
     for name, value in outputs.items():
-        click.echo(f"  {name + ':':<21}{value}")
+        click.echo(f"  {name + ':':<24}{value}")
 
 
 @click.command()
