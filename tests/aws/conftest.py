@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 import package
 import pytest
+
+pytest.register_assert_rewrite("aws.bed.checks")
+
 from aws.bed.deployed import ROOT, Deployed
 from aws.bed.emulator import Emulator
 

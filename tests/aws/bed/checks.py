@@ -25,7 +25,7 @@ def forwards(stack: Deployed, jenkins: PracticeJenkins) -> None:
     """While the valve is ON, a webhook is at Jenkins when it is answered, its bytes as sent."""
     request = github("push", PUSH)
     answer = stack.send(request)
-    assert (answer.status, answer.body["status"]) == (200, "forwarded"), answer
+    assert (answer.status, answer.body.get("status")) == (200, "forwarded"), answer
     assert [one.body for one in jenkins.taken] == [PUSH]
     assert stack.waiting() == 0
 
@@ -34,7 +34,7 @@ def takes_forms(stack: Deployed, jenkins: PracticeJenkins) -> None:
     """A form-encoded webhook comes through; Jenkins' own signature check passes."""
     request = github("push", PUSH, form=True)
     answer = stack.send(request)
-    assert (answer.status, answer.body["status"]) == (200, "forwarded"), answer
+    assert (answer.status, answer.body.get("status")) == (200, "forwarded"), answer
     assert [one.body for one in jenkins.taken] == [request.body]
 
 
@@ -42,7 +42,7 @@ def bears_apostrophes(stack: Deployed, jenkins: PracticeJenkins) -> None:
     """A header with apostrophe, quote and backslash arrives as it was sent."""
     value = "it's \"so\" \\' \\"
     answer = stack.send(github("push", PUSH, extra=(("X-Odd", value),)))
-    assert (answer.status, answer.body["status"]) == (200, "forwarded"), answer
+    assert (answer.status, answer.body.get("status")) == (200, "forwarded"), answer
     assert (b"x-odd", value.encode()) in jenkins.taken[0].headers
 
 
@@ -50,7 +50,7 @@ def bears_injection(stack: Deployed, jenkins: PracticeJenkins) -> None:
     """A query that looks like JSON closes no valve."""
     target = f"{PATH}?from_queue=x%22%2C%22spigot_state%22%3A%22OFF"
     answer = stack.send(github("push", PUSH, target=target))
-    assert (answer.status, answer.body["status"]) == (200, "forwarded"), answer
+    assert (answer.status, answer.body.get("status")) == (200, "forwarded"), answer
     assert len(jenkins.taken) == 1
 
 
@@ -58,7 +58,7 @@ def queues(stack: Deployed, jenkins: PracticeJenkins) -> None:
     """While the valve is OFF, a webhook is in the queue when it is answered."""
     stack.toggle("OFF")
     answer = stack.send(github("push", PUSH, target="/webhooks"))
-    assert (answer.status, answer.body["status"]) == (200, "stored"), answer
+    assert (answer.status, answer.body.get("status")) == (200, "stored"), answer
     assert jenkins.hooks == []
     assert stack.waiting() == 1
 
@@ -77,7 +77,7 @@ def carries_large(stack: Deployed, jenkins: PracticeJenkins) -> None:
     stack.toggle("OFF")
     body = json.dumps({"noise": os.urandom(1_200_000).hex()}).encode()
     answer = stack.send(github("push", body))
-    assert (answer.status, answer.body["status"]) == (200, "stored"), answer
+    assert (answer.status, answer.body.get("status")) == (200, "stored"), answer
     assert [key.split("/")[0] for key in stack.kept()] == ["payloads"]
     stack.toggle("ON")
     assert stack.drain() == {"delivered": 1, "dead": 0}
@@ -89,7 +89,7 @@ def refuses(stack: Deployed, jenkins: PracticeJenkins) -> None:
     """What is no hook gets a 500 that says why."""
     answer = stack.send(github("push", PUSH, target="/script"))
     assert answer.status == 500, answer
-    assert "/script is not a hook path" in answer.body["error"]
+    assert "is not a hook path" in answer.body["error"], answer
     assert jenkins.hooks == []
 
 

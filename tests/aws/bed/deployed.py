@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from support.provider import Answer, Request
 
 ROOT = Path(__file__).parents[3]
+TEMPLATE = ROOT / "infra" / "template.yaml"
 PATIENCE = 120.0
 CODE_BUCKET = "spigot-code-of-the-tests"
 
@@ -35,6 +36,13 @@ def run(script: str, *arguments: object, **environment: str | None) -> subproces
     )
 
 
+def on_loopback(template: str) -> str:
+    """Return a template for the emulator, which speaks plain HTTP: its buckets bear that."""
+    refused = "{Bool: {'aws:SecureTransport': 'false'}}"
+    assert template.count(refused) == 1
+    return template.replace(refused, "{Bool: {'aws:SecureTransport': 'neither'}}")
+
+
 class Deployed:
     """A deployed stack with its API's data plane; a context manager.
 
@@ -42,14 +50,19 @@ class Deployed:
         name: The stack's name.
         target: Its Jenkins.
         dist: Its packages.
-        more: Further arguments of utils/deploy.py.
+        template: What is deployed instead of infra/template.yaml.
+
+    Attributes:
+        template: The file that is deployed; a test may write another into it.
     """
 
-    def __init__(self, name: str, target: str, dist: Path, *more: object) -> None:
+    def __init__(self, name: str, target: str, dist: Path, template: str | None = None) -> None:
         self.name = name
         self._target = target
         self._dist = dist
-        self.said = self.deploy(*more).stdout
+        self.template = dist / f"{name}.yaml"
+        self.template.write_text(on_loopback(template or TEMPLATE.read_text("utf-8")), "utf-8")
+        self.said = self.deploy().stdout
         found = boto3.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
         self.outputs = {one["OutputKey"]: one["OutputValue"] for one in found["Outputs"]}
         self.gateway = Gateway(self.outputs["ApiId"])
@@ -67,7 +80,8 @@ class Deployed:
     def deploy(self, *more: object, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Deploy it, again or for the first time."""
         done = run(
-            "deploy.py", "--stack", self.name, "--dist", self._dist, "--create-bucket", *more,
+            "deploy.py", "--stack", self.name, "--dist", self._dist, "--create-bucket",
+            "--template", self.template, *more,
             TARGET_URL=self._target, SPIGOT_S3_BUCKET=CODE_BUCKET,
         )  # fmt: skip
         assert not check or done.returncode == 0, done.stdout + done.stderr
