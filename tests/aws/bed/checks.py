@@ -48,7 +48,7 @@ def bears_apostrophes(stack: Deployed, jenkins: PracticeJenkins) -> None:
 
 def bears_injection(stack: Deployed, jenkins: PracticeJenkins) -> None:
     """A query that looks like JSON closes no valve."""
-    target = f"{PATH}?from_queue=x%22%2C%22spigot_state%22%3A%22OFF"
+    target = f"{PATH}?from_queue=%22%2C%22spigot_state%22%3A%22OFF"
     answer = stack.send(github("push", PUSH, target=target))
     assert (answer.status, answer.body.get("status")) == (200, "forwarded"), answer
     assert len(jenkins.taken) == 1
