@@ -1,17 +1,23 @@
-# Everything runs in .venv, which `make requirements` makes from a plain Python 3.11 or newer.
+# Everything runs in .venv, which `make requirements` makes from a plain Python 3.11 or newer; only
+# the emulator of AWS has an environment of its own.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help requirements run quality test lock clean
+.PHONY: help requirements run quality test aws-emulator package deploy lock clean
 
 BIN := .venv/bin
 READY := .venv/.ready
+# What runs the Lambdas in the tests; on the Python that infra/template.yaml names as their Runtime.
+EMULATOR := .venv-aws
+RUNTIME := $(shell sed -n 's/^ *Runtime: *//p' infra/template.yaml | head -1)
+# Another one of that version can be named: make aws-emulator RUNTIME_PYTHON=/opt/python3.13/bin/python3
+RUNTIME_PYTHON ?=
 # Another Python can be named: make requirements PYTHON=/opt/python/bin/python3
 PYTHON ?=
 LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --no-strip-extras --universal --python-version 3.11 --no-header
 
 help: ## Show this
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
 
 requirements: $(READY) ## Make .venv and install what is locked in requirements/ (again only when that changes)
 
@@ -43,13 +49,37 @@ quality: $(READY) ## Check style, form and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test: $(READY) ## Run all tests in parallel, with coverage
+test: $(READY) ## Run all tests in parallel, with coverage; those of AWS need make aws-emulator before
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --cov --cov-report term
+
+aws-emulator: $(EMULATOR)/.ready ## Make .venv-aws, the emulator of AWS for the tests
+
+$(EMULATOR)/.ready: requirements/aws-emulator.txt infra/template.yaml
+	@set -eu; \
+	for python in $(or $(RUNTIME_PYTHON),$(RUNTIME) "$$(pyenv prefix $(RUNTIME:python%=%) 2>/dev/null)/bin/$(RUNTIME)"); do \
+		if "$$python" -c "import sys; sys.exit('python%d.%d' % sys.version_info[:2] != '$(RUNTIME)')" 2>/dev/null; then \
+			found=$$python; break; \
+		fi; \
+	done; \
+	if [ -z "$${found:-}" ]; then \
+		echo "No $(RUNTIME) found, on which AWS runs the Lambdas. Install it, or name it: make aws-emulator RUNTIME_PYTHON=/path/to/$(RUNTIME)" >&2; \
+		exit 1; \
+	fi; \
+	"$$found" -m venv --clear $(EMULATOR)
+	$(EMULATOR)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/aws-emulator.txt
+	@touch $@
+
+package: $(READY) ## Pack the Lambdas: dist/process_webhooks.zip and dist/send_from_queue.zip
+	$(BIN)/python utils/package.py
+
+deploy: package ## Deploy to AWS; needs TARGET_URL and SPIGOT_S3_BUCKET, takes ARGS such as --create-bucket
+	$(BIN)/python utils/deploy.py $(ARGS)
 
 lock: $(READY) ## Write requirements/ anew from pyproject.toml; UPGRADE=--upgrade takes newer versions
 	$(LOCK) $(UPGRADE) --output-file requirements/run.txt pyproject.toml
 	$(LOCK) $(UPGRADE) --extra dev --output-file requirements/dev.txt pyproject.toml
+	$(LOCK) $(UPGRADE) --output-file requirements/aws-emulator.txt requirements/aws-emulator.in
 
-clean: ## Remove caches, reports and built packages; never ./spigot-data, which holds webhooks, nor .venv
+clean: ## Remove caches, reports and built packages; never ./spigot-data, which holds webhooks, nor .venv and .venv-aws
 	rm -rf dist htmlcov .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	find . \( -name .venv -o -name spigot-data \) -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +
+	find . \( -name '.venv*' -o -name spigot-data \) -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import click
 from botocore.exceptions import ClientError, WaiterError
-from stack import Stack
 
 from spigot.errors import SpigotError
+
+if TYPE_CHECKING:
+    from stack import Stack
 
 HOLDS_WEBHOOKS = frozenset({"AWS::SQS::Queue", "AWS::S3::Bucket"})
 SECONDS_BETWEEN_LOOKS = 1.0
@@ -52,7 +54,7 @@ class Change:
             )
         if status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
             raise SpigotError(
-                f"The stack {self._stack.name} is being changed by somebody ({status}): wait for it."
+                f"The stack {self._stack.name} is being changed by somebody ({status}): wait."
             )
         new = before is None or status == "REVIEW_IN_PROGRESS"
         name = self._make(before, new=new)

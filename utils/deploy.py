@@ -1,8 +1,8 @@
 """Deploys Spigot to AWS: uploads the packages, then makes or changes the stack by a change set.
 
-The environment says what `make deploy` needs: TARGET_URL and SPIGOT_S3_BUCKET always; SPIGOT_SECRET,
-LOG_LEVEL and SPIGOT_STACK if wanted. Every other parameter of infra/template.yaml is set with --set
-and keeps its value until it is set again.
+The environment says what `make deploy` needs: TARGET_URL and SPIGOT_S3_BUCKET always;
+SPIGOT_SECRET, LOG_LEVEL and SPIGOT_STACK if wanted. Every other parameter of infra/template.yaml is
+set with --set and keeps its value until it is set again.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import click
 from botocore.exceptions import BotoCoreError, ClientError
+
 from changes import Change
 from package import LAMBDAS, ROOT
-from stack import NAME, Stack, Valve, brief, plainly
-
 from spigot.errors import SettingsError, SpigotError
+from stack import NAME, Stack, Valve, brief, plainly
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -116,17 +116,19 @@ def chosen(pairs: tuple[str, ...], environment: Mapping[str, str]) -> dict[str, 
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not (name and equals):
-            raise SettingsError(f"--set {pair} is not NAME=VALUE, with a name of infra/template.yaml.")
+            raise SettingsError(
+                f"--set {pair} is not NAME=VALUE, with a name of infra/template.yaml."
+            )
         found[name] = value
     return found
 
 
-def deploy(name: str, bucket: str, target: str, more: dict[str, str], dist: Path, template: Path,
+def deploy(stack: Stack, bucket: str, target: str, more: dict[str, str], dist: Path, template: Path,
            *, yes: bool) -> dict[str, str]:  # fmt: skip
     """Deploy, and leave the valve as it is.
 
     Args:
-        name: The stack's name.
+        stack: The stack.
         bucket: The code bucket.
         target: Jenkins.
         more: Further parameters.
@@ -140,7 +142,6 @@ def deploy(name: str, bucket: str, target: str, more: dict[str, str], dist: Path
     Raises:
         SpigotError: It failed; the valve is as it was.
     """
-    stack = Stack(name)
     valve = _valve_of(stack)
     state = valve.state() if valve else "ON"
     if valve and state == "OFF":
@@ -168,7 +169,7 @@ def _valve_of(stack: Stack) -> Valve | None:
 
 
 def _put_back(valve: Valve, state: str) -> None:
-    """Put back what a rollback changed: it goes to the last deploy's valve, not to the last toggle's."""
+    """Put back what a rollback changed: it knows the valve of the last deploy, not of a toggle."""
     try:
         if valve.state() != state:
             valve.set_variable(state)
@@ -205,8 +206,9 @@ def main(name: str, pairs: tuple[str, ...], dist: Path, template: Path, *,
         bucket = needed(os.environ, "SPIGOT_S3_BUCKET", "the bucket for the Lambdas' code")
         more = chosen(pairs, os.environ)
         with plainly():
+            stack = Stack(name)
             check_bucket(bucket, create=create_bucket, yes=yes)
-            report(deploy(name, bucket, target, more, dist, template, yes=yes))
+            report(deploy(stack, bucket, target, more, dist, template, yes=yes))
     except SpigotError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(error.exit_status)

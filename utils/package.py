@@ -1,7 +1,8 @@
-"""Packs each Lambda with what it imports of Spigot: dist/NAME.zip, the same bytes from the same code.
+"""Packs each Lambda with what it imports of Spigot: dist/NAME.zip, same code, same bytes.
 
-A package holds the handler and the modules that its imports lead to, nothing that the Lambda runtime
-brings. So an import of what a Lambda must not have is found here, and not when a webhook comes.
+A package holds the handler and the modules that its imports lead to, nothing that the Lambda
+runtime brings. So an import of what a Lambda must not have is found here, and not when a webhook
+comes.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import click
 from spigot.errors import SpigotError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 ROOT = Path(__file__).parent.parent
 LAMBDAS = ("process_webhooks", "send_from_queue")
@@ -102,11 +103,11 @@ def _of(node: ast.AST, root: Path, *, optional: bool) -> Iterator[tuple[str, boo
     if isinstance(node, ast.Try) and any("ImportError" in _caught(one) for one in node.handlers):
         for part in node.body:
             yield from _of(part, root, optional=True)
-        rest: list[ast.AST] = [*node.handlers, *node.orelse, *node.finalbody]
+        rest: Iterable[ast.AST] = (*node.handlers, *node.orelse, *node.finalbody)
     else:
-        rest = list(ast.iter_child_nodes(node))
-    for part in rest:
-        yield from _of(part, root, optional=optional)
+        rest = ast.iter_child_nodes(node)
+    for each in rest:
+        yield from _of(each, root, optional=optional)
 
 
 def _caught(handler: ast.ExceptHandler) -> str:

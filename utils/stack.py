@@ -42,12 +42,12 @@ class Stack:
     def describe(self) -> dict[str, Any] | None:
         """Return what CloudFormation says of it; None if it is not there."""
         try:
-            found: dict[str, Any] = self._formation.describe_stacks(StackName=self.name)["Stacks"][0]
+            found = self._formation.describe_stacks(StackName=self.name)["Stacks"]
         except ClientError as error:
             if "does not exist" in str(error):
                 return None
             raise
-        return found
+        return dict(found[0])
 
     def outputs(self) -> dict[str, str]:
         """Return what it put out.
@@ -135,6 +135,8 @@ def plainly() -> Iterator[None]:
             "No AWS region is set: set AWS_REGION, such as eu-central-1, or one in the profile."
         ) from None
     except EndpointConnectionError as error:
-        raise SpigotError(f"AWS cannot be reached: {brief(error)} Check region and network.") from None
+        raise SpigotError(
+            f"AWS cannot be reached: {brief(error)} Check region and network."
+        ) from None
     except (ClientError, BotoCoreError) as error:
         raise SpigotError(f"AWS refused: {brief(error)}") from None

@@ -1,8 +1,8 @@
 """Opens and closes the valve of a Spigot on AWS: python utils/toggle_spigot.py --toggle-state OFF.
 
-The variable of the API's stage goes first: from then on webhooks are queued or forwarded, and a drain
-that runs obeys it. The rule that starts the drain follows. Should the rule fail, the variable is put
-back, so that the two never say different things without a word.
+The variable of the API's stage goes first: from then on webhooks are queued or forwarded, and a
+drain that runs obeys it. The rule that starts the drain follows. Should the rule fail, the variable
+is put back, so that the two never say different things without a word.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import sys
 
 import click
 from botocore.exceptions import BotoCoreError, ClientError
-from stack import NAME, STAGE, VARIABLE, Stack, Valve, brief, plainly
 
 from spigot.errors import SpigotError
+from stack import NAME, STAGE, VARIABLE, Stack, Valve, brief, plainly
 
 MEANS = {
     "ON": "webhooks go on to Jenkins, and the queue is drained",

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import package
 import pytest
 
-pytest.register_assert_rewrite("aws.bed.checks")
-
+import package
 from aws.bed.deployed import ROOT, Deployed
 from aws.bed.emulator import Emulator
-
 from spigot.practice import PracticeJenkins
 from spigot.practice.pages import Phase
 from support.provider import SECRET

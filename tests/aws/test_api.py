@@ -6,6 +6,7 @@ import base64
 from typing import TYPE_CHECKING
 
 import pytest
+
 from aws.bed.deployed import Deployed
 from support.provider import FORM, JSON, Request, plain
 
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from aws.bed.emulator import Emulator
-
     from spigot.practice import PracticeJenkins
 
 
@@ -28,7 +28,9 @@ def api(emulator: Emulator, practice: PracticeJenkins, stubs: Path) -> Iterator[
 @pytest.mark.parametrize("path", ["/webhooks", "/github-webhook/", "/project/a/b%2Fc"])
 def test_the_event_says_what_was_sent(api: Deployed, kind: str, path: str) -> None:
     body = b'payload={"a":1.50,"b":"\xe2\x98\x83 it\'s"}'
-    request = Request("", "", f"{path}?token=it's&x=%22", (("Content-Type", kind), ("X-A", "'\"\\")), body)
+    request = Request(
+        "", "", f"{path}?token=it's&x=%22", (("Content-Type", kind), ("X-A", "'\"\\")), body
+    )
     answer = api.send(request)
     assert answer.status == 200, answer
     event = answer.body["event"]

@@ -1,13 +1,13 @@
-"""A template that is spoilt on purpose, deployed: the check that guards the spoilt line has to fail."""
+"""A template that is spoilt on purpose, deployed: the check of the spoilt line has to fail."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
+
 from aws.bed import checks
 from aws.bed.deployed import TEMPLATE, Deployed
-
 from spigot.practice.pages import Phase
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from aws.bed.emulator import Emulator
-
     from spigot.practice import PracticeJenkins
 
 
@@ -34,12 +33,13 @@ MUTATIONS = (
     Mutation("the template reads another stage variable", "$stageVariables.spigot_state",
              "$stageVariables.state", checks.queues),
     Mutation("the error pattern misses errors", r"(\n|.)+", ".*Error.*", checks.refuses),
-    Mutation("there is no error pattern", r"            SelectionPattern: (\n|.)+" "\n", "",
+    Mutation("there is no error pattern", "            SelectionPattern: (\\n|.)+\n", "",
              checks.refuses),
     Mutation("the default answers 500", "- StatusCode: '200'\n          - StatusCode: '500'\n",
              "- StatusCode: '500'\n          - StatusCode: '200'\n", checks.forwards),
     Mutation("apostrophes are not mended", MEND, "", checks.bears_apostrophes),
-    Mutation("from_queue is not escaped", f"$util.escapeJavaScript($input.params('from_queue')){MEND}",
+    Mutation("from_queue is not escaped",
+             f"$util.escapeJavaScript($input.params('from_queue')){MEND}",
              "$input.params('from_queue')", checks.bears_injection),
     Mutation("the body is not in base64", "$util.base64Encode($input.body)", "$input.body",
              checks.forwards),
@@ -57,11 +57,13 @@ MUTATIONS = (
              "SourceArn: !GetAtt Queue.Arn", checks.ticks),
     Mutation("the rule is off while the valve is ON", "!If [IsOn, ENABLED, DISABLED]", "DISABLED",
              checks.ticks),
-    Mutation("process_webhooks may not send", "Action: sqs:SendMessage\n                Resource: !GetAtt Queue.Arn",
-             "Action: sqs:GetQueueUrl\n                Resource: !GetAtt Queue.Arn", checks.queues),
-    Mutation("process_webhooks may not put bodies", "Action: s3:PutObject\n", "Action: s3:GetObject\n",
-             checks.carries_large),
-    Mutation("send_from_queue may not receive", "sqs:ReceiveMessage", "sqs:GetQueueUrl", checks.drains),
+    Mutation("process_webhooks may not send",
+             "Resource: !GetAtt Queue.Arn\n              - Sid: Large",
+             "Resource: !GetAtt DeadLetterQueue.Arn\n              - Sid: Large", checks.queues),
+    Mutation("process_webhooks may not put bodies", "Action: s3:PutObject\n",
+             "Action: s3:GetObject\n", checks.carries_large),
+    Mutation("send_from_queue may not receive", "sqs:ReceiveMessage", "sqs:GetQueueUrl",
+             checks.drains),
     Mutation("send_from_queue may not delete", "sqs:DeleteMessage, ", "", checks.drains),
     Mutation("send_from_queue may not bury", "Resource: !GetAtt DeadLetterQueue.Arn",
              "Resource: !GetAtt Queue.Arn", checks.buries),
@@ -70,7 +72,8 @@ MUTATIONS = (
     Mutation("send_from_queue may not keep attempts", "/attempts/*'", "/others/*'", checks.counts),
     Mutation("send_from_queue may not keep the boot", "/jenkins.json'", "/other.json'",
              checks.remembers),
-    Mutation("send_from_queue may not read the valve", "/stages/prod'", "/stages/test'", checks.obeys),
+    Mutation("send_from_queue may not read the valve", "/stages/prod'", "/stages/test'",
+             checks.obeys),
 )  # fmt: skip
 
 
@@ -88,5 +91,8 @@ def test_a_spoilt_template_is_noticed(
     practice.clear()
     # A drain that is refused everything tries again until its time is up.
     spoilt = template.replace(mutation.was, mutation.becomes).replace("Timeout: 300", "Timeout: 40")
-    with Deployed(name, practice.url, dist, spoilt) as stack, pytest.raises((AssertionError, KeyError)):
+    with (
+        Deployed(name, practice.url, dist, spoilt) as stack,
+        pytest.raises((AssertionError, KeyError)),
+    ):
         mutation.noticed_by(stack, practice)

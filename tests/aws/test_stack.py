@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+
 from aws.bed import checks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aws.bed.deployed import Deployed
-
     from spigot.practice import PracticeJenkins
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from aws.bed.cloudformation import Template
 from aws.bed.deployed import ROOT
 
@@ -193,7 +194,9 @@ def test_alarms_tell_of_what_needs_a_person(name: str, metric: str, of: Any, lim
     assert alarm["MetricName"] == metric
     assert [one["Value"] for one in alarm["Dimensions"]] == [of]
     assert alarm["Threshold"] == limit
-    assert alarm["AlarmActions"] == {"Fn::If": ["HasTopic", [{"Ref": "AlarmTopic"}], {"Ref": "AWS::NoValue"}]}
+    assert alarm["AlarmActions"] == {
+        "Fn::If": ["HasTopic", [{"Ref": "AlarmTopic"}], {"Ref": "AWS::NoValue"}]
+    }
 
 
 def test_a_failed_drain_is_repeated_by_the_next_tick_alone() -> None:

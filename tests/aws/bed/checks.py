@@ -1,4 +1,4 @@
-"""What a deployed stack has to do, each as one check: for the stack as it is, and for spoilt ones."""
+"""What a deployed stack has to do, one check for each: for the stack, and for spoilt ones."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ import os
 from typing import TYPE_CHECKING
 
 import boto3
-from aws.bed.gateway import may_invoke
-from support.provider import github
 
+from aws.bed.gateway import may_invoke
 from spigot.practice.faults import Fault
+from support.provider import github
 
 if TYPE_CHECKING:
     from aws.bed.deployed import Deployed
-
     from spigot.practice import PracticeJenkins
 
-PUSH = json.dumps({"repository": {"full_name": "acme/widget"}, "size": 1.50, "who": "O'Brien"}).encode()
+PUSH = json.dumps(
+    {"repository": {"full_name": "acme/widget"}, "size": 1.50, "who": "O'Brien"}
+).encode()
 PATH = "/github-webhook/"
 
 
@@ -94,7 +95,7 @@ def refuses(stack: Deployed, jenkins: PracticeJenkins) -> None:
 
 
 def buries(stack: Deployed, jenkins: PracticeJenkins) -> None:
-    """A message that is no webhook goes to the dead letters with its reason, and holds up nothing."""
+    """A message that is no webhook goes to the dead letters with its reason; nothing waits."""
     stack.sqs.send_message(
         QueueUrl=stack.outputs["QueueUrl"],
         MessageBody="rubbish",
@@ -118,7 +119,7 @@ def obeys(stack: Deployed, jenkins: PracticeJenkins) -> None:
 
 
 def counts(stack: Deployed, jenkins: PracticeJenkins) -> None:
-    """A webhook that a Jenkins long since ready fails on is tried again, and its attempts are kept."""
+    """A webhook that a Jenkins long since ready fails on is tried again; its attempts are kept."""
     stack.keep("jenkins.json", json.dumps({"session": jenkins.session, "since": 0}).encode())
     stack.toggle("OFF")
     stack.send(github("push", PUSH))

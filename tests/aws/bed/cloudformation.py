@@ -51,5 +51,5 @@ class Template:
 def _written(resource: Any) -> str:
     if isinstance(resource, str):
         return resource
-    (way, value), = resource.items()
+    ((way, value),) = resource.items()
     return str(".".join(value) if way == "Fn::GetAtt" else value)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import boto3
+
 from aws.bed.gateway import Gateway
 from support.provider import Line
 
@@ -22,7 +23,9 @@ PATIENCE = 120.0
 CODE_BUCKET = "spigot-code-of-the-tests"
 
 
-def run(script: str, *arguments: object, **environment: str | None) -> subprocess.CompletedProcess[str]:
+def run(
+    script: str, *arguments: object, **environment: str | None
+) -> subprocess.CompletedProcess[str]:
     """Run a script of utils/ to its end; None in the environment takes a variable out."""
     changed = {**os.environ, **environment}
     return subprocess.run(
@@ -51,18 +54,21 @@ class Deployed:
         target: Its Jenkins.
         dist: Its packages.
         template: What is deployed instead of infra/template.yaml.
+        schedule: When the rule ticks; hardly ever, but for the test that is about it.
+        schedule: When the rule ticks; only what is about that wants it to.
 
     Attributes:
         template: The file that is deployed; a test may write another into it.
     """
 
-    def __init__(self, name: str, target: str, dist: Path, template: str | None = None) -> None:
+    def __init__(self, name: str, target: str, dist: Path, template: str | None = None,
+                 *, schedule: str = "rate(30 days)") -> None:  # fmt: skip
         self.name = name
         self._target = target
         self._dist = dist
         self.template = dist / f"{name}.yaml"
         self.template.write_text(on_loopback(template or TEMPLATE.read_text("utf-8")), "utf-8")
-        self.said = self.deploy().stdout
+        self.said = self.deploy("--set", f"Schedule={schedule}").stdout
         found = boto3.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
         self.outputs = {one["OutputKey"]: one["OutputValue"] for one in found["Outputs"]}
         self.gateway = Gateway(self.outputs["ApiId"])
@@ -102,7 +108,9 @@ class Deployed:
 
     def drain(self) -> Any:
         """Have the queue drained once; return what the Lambda said."""
-        answer = self.functions.invoke(FunctionName=self.outputs["SendFromQueueName"], Payload=b"{}")
+        answer = self.functions.invoke(
+            FunctionName=self.outputs["SendFromQueueName"], Payload=b"{}"
+        )
         said = json.loads(answer["Payload"].read())
         assert "FunctionError" not in answer, said
         return said
@@ -146,5 +154,6 @@ class Deployed:
         """Throw away all that waits, is dead, or is kept."""
         for queue in ("QueueUrl", "DeadLetterUrl"):
             self.sqs.purge_queue(QueueUrl=self.outputs[queue])
+        assert self.waiting() == 0
         for key in self.kept():
             self.s3.delete_object(Bucket=self.outputs["CredentialsBucketName"], Key=key)

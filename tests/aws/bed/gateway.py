@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from urllib.parse import parse_qsl, urlsplit
 
 import boto3
+
 from aws.bed.velocity import Input, render
 
 if TYPE_CHECKING:

@@ -1,8 +1,9 @@
-"""API Gateway's mapping templates: airspeed renders them, here is what AWS puts at their disposal."""
+"""API Gateway's mapping templates: airspeed renders them; here is what AWS hands to them."""
 
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import re
 from typing import TYPE_CHECKING, Any
@@ -66,15 +67,16 @@ class Input:
         return json.dumps(json.loads(self.body))
 
 
+_ESCAPES = {"'": "\\'", '"': '\\"', "\\": "\\\\", "/": "\\/", "\b": "\\b", "\n": "\\n",
+            "\t": "\\t", "\f": "\\f", "\r": "\\r"}  # fmt: skip
+
+
 class Util:
     """``$util``."""
 
-    _ESCAPES = {"'": "\\'", '"': '\\"', "\\": "\\\\", "/": "\\/", "\b": "\\b", "\n": "\\n",
-                "\t": "\\t", "\f": "\\f", "\r": "\\r"}  # fmt: skip
-
     def escapeJavaScript(self, text: str) -> Text:  # noqa: N802 - AWS's name
         r"""Escape as commons-lang 2 does: an apostrophe becomes ``\'``, which is not JSON."""
-        return Text("".join(self._ESCAPES.get(char) or self._unit(char) for char in str(text)))
+        return Text("".join(_ESCAPES.get(char) or self._unit(char) for char in str(text)))
 
     def base64Encode(self, text: str) -> Text:  # noqa: N802 - AWS's name
         """Encode the text's UTF-8."""
@@ -88,10 +90,15 @@ class Util:
         return "".join(f"\\u{encoded[at : at + 4]}" for at in range(0, len(encoded), 4))
 
 
+@functools.cache
+def _compiled(template: str) -> Any:
+    return airspeed.Template(template)
+
+
 def render(template: str, given: Input, variables: Mapping[str, str],
            context: Mapping[str, Any]) -> str:  # fmt: skip
     """Render a mapping template."""
-    text: str = airspeed.Template(template).merge(
+    text: str = _compiled(template).merge(
         {
             "input": given,
             "util": Util(),
