@@ -54,54 +54,7 @@ class Runtime:
         self.imports = code.parent / f"{uuid.uuid4().hex}.log"
         self._events: queue.Queue[tuple[str, bytes]] = queue.Queue()
         self._results: queue.Queue[Result] = queue.Queue()
-        runtime = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                id_, event = runtime._events.get()
-                if not id_:
-                    self._answer(410, b"")
-                    return
-                deadline = int((time.time() + runtime._timeout) * 1000)
-                self._answer(200, event, {
-                    "Lambda-Runtime-Aws-Request-Id": id_,
-                    "Lambda-Runtime-Deadline-Ms": str(deadline),
-                    "Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:us-east-1:0:function:f",
-                    "Content-Type": "application/json",
-                })  # fmt: skip
-
-            def do_POST(self) -> None:
-                said = json.loads(self._body() or b"null")
-                runtime._results.put(Result(self.path.endswith("/error"), said))
-                self._answer(202, b"{}")
-
-            def _body(self) -> bytes:
-                if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
-                    return self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                whole = b""
-                while size := int(self.rfile.readline().split(b";")[0], 16):
-                    whole += self.rfile.read(size)
-                    self.rfile.readline()
-                self.rfile.readline()
-                return whole
-
-            def _answer(self, status: int, content: bytes, headers: dict[str, str] = {}) -> None:
-                self.send_response(status)
-                for name, value in {**headers, "Content-Length": str(len(content))}.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(content)
-
-            def log_message(self, *_: object) -> None:
-                """Say nothing."""
-
-        class Server(http.server.ThreadingHTTPServer):
-            def handle_error(self, *_: object) -> None:
-                """Say nothing: functions are killed on purpose."""
-
-        self._server = Server(("127.0.0.1", 0), Handler)
+        self._server = _Server(("127.0.0.1", 0), type("Bound", (_Handler,), {"runtime": self}))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
 
@@ -152,3 +105,51 @@ class Runtime:
         """Return the modules that were imported so far, or tried to be."""
         lines = self.imports.read_text("utf-8", "replace").splitlines()
         return {one.rsplit("|", 1)[1].strip() for one in lines if one.startswith("import time:")}
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    runtime: Runtime
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        id_, event = self.runtime._events.get()
+        if not id_:
+            self._answer(410, b"")
+            return
+        deadline = int((time.time() + self.runtime._timeout) * 1000)
+        self._answer(200, event, {
+            "Lambda-Runtime-Aws-Request-Id": id_,
+            "Lambda-Runtime-Deadline-Ms": str(deadline),
+            "Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:us-east-1:0:function:f",
+            "Content-Type": "application/json",
+        })  # fmt: skip
+
+    def do_POST(self) -> None:
+        said = json.loads(self._body() or b"null")
+        self.runtime._results.put(Result(self.path.endswith("/error"), said))
+        self._answer(202, b"{}")
+
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        whole = b""
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            whole += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return whole
+
+    def _answer(self, status: int, content: bytes, headers: dict[str, str] = {}) -> None:
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(content))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, *_: object) -> None:
+        """Say nothing: functions are killed on purpose."""
