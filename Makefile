@@ -3,15 +3,13 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help requirements run quality test aws-emulator package deploy lock clean
+.PHONY: help requirements run quality test package deploy lock clean
 
 BIN := .venv/bin
 READY := .venv/.ready
-# What runs the Lambdas in the tests; on the Python that infra/template.yaml names as their Runtime.
+# What runs the Lambdas in the tests: on the Python that infra/template.yaml names, where there is one.
 EMULATOR := .venv-aws
 RUNTIME := $(shell sed -n 's/^ *Runtime: *//p' infra/template.yaml | head -1)
-# Another one of that version can be named: make aws-emulator RUNTIME_PYTHON=/opt/python3.13/bin/python3
-RUNTIME_PYTHON ?=
 # Another Python can be named: make requirements PYTHON=/opt/python/bin/python3
 PYTHON ?=
 LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --no-strip-extras --universal --python-version 3.11 --no-header
@@ -49,23 +47,15 @@ quality: $(READY) ## Check style, form and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test: $(READY) ## Run all tests in parallel, with coverage; those of AWS need make aws-emulator before
+test: $(READY) $(EMULATOR)/.ready ## Run all tests in parallel, with coverage
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --cov --cov-report term
 
-aws-emulator: $(EMULATOR)/.ready ## Make .venv-aws, the emulator of AWS for the tests
-
-$(EMULATOR)/.ready: requirements/aws-emulator.txt infra/template.yaml
+$(EMULATOR)/.ready: requirements/aws-emulator.txt infra/template.yaml | $(READY)
 	@set -eu; \
-	for python in $(or $(RUNTIME_PYTHON),$(RUNTIME) "$$(pyenv prefix $(RUNTIME:python%=%) 2>/dev/null)/bin/$(RUNTIME)"); do \
-		if "$$python" -c "import sys; sys.exit('python%d.%d' % sys.version_info[:2] != '$(RUNTIME)')" 2>/dev/null; then \
-			found=$$python; break; \
-		fi; \
+	for python in $(RUNTIME) "$$(pyenv prefix $(RUNTIME:python%=%) 2>/dev/null || true)/bin/$(RUNTIME)" $(BIN)/python; do \
+		if "$$python" -c 'import venv' 2>/dev/null; then break; fi; \
 	done; \
-	if [ -z "$${found:-}" ]; then \
-		echo "No $(RUNTIME) found, on which AWS runs the Lambdas. Install it, or name it: make aws-emulator RUNTIME_PYTHON=/path/to/$(RUNTIME)" >&2; \
-		exit 1; \
-	fi; \
-	"$$found" -m venv --clear $(EMULATOR)
+	"$$python" -m venv --clear $(EMULATOR)
 	$(EMULATOR)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/aws-emulator.txt
 	@touch $@
 
