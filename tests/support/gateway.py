@@ -17,10 +17,13 @@ from typing import TYPE_CHECKING, Any, Self
 from spigot.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 PATIENCE = 20.0
 """Seconds after which something that should have happened is plainly broken."""
+
+SPIGOT = (sys.executable, "-m", "spigot")
+"""The program under test."""
 
 FAST = {
     "SPIGOT_SETTLE_AFTER": "0",
@@ -50,11 +53,18 @@ class GatewayProcess:
         directory: Where its data and its log go.
         target: The URL of Jenkins.
         environment: Settings by variable, over `FAST`.
+        program: What `spigot` is here; it may be replaced from one start to the next.
     """
 
     def __init__(
-        self, directory: Path, target: str, environment: Mapping[str, str] | None = None
+        self,
+        directory: Path,
+        target: str,
+        environment: Mapping[str, str] | None = None,
+        *,
+        program: Sequence[str] = SPIGOT,
     ) -> None:
+        self.program = program
         self.data = directory / "data"
         self.log_path = directory / "gateway.log"
         self._reserved = [reserve(), reserve()]
@@ -79,7 +89,7 @@ class GatewayProcess:
         assert self._process is None, "it runs already"
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "spigot", "serve"],
+                [*self.program, "serve"],
                 env=self._environment,
                 cwd=self.log_path.parent,
                 stdin=subprocess.DEVNULL,
