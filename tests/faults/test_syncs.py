@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -11,13 +10,12 @@ import pytest
 from spigot.practice import Phase
 from spigot.web.limits import LARGE
 from support.calls import read_calls
-from support.gateway import SPIGOT, GatewayProcess
+from support.gateway import GatewayProcess
 from support.promises import promised, unsynced
 from support.provider import numbered, send_over
 from support.strace import strace, traced_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from spigot.practice import PracticeJenkins
@@ -26,10 +24,7 @@ if TYPE_CHECKING:
 CONNECTIONS = 8
 WEBHOOKS = 300
 
-UNSYNCED = (
-    sys.executable,
-    "-c",
-    """
+UNSYNCED = """
 from spigot.stores import database
 connect = database.connect
 def careless(*arguments, **options):
@@ -39,15 +34,14 @@ def careless(*arguments, **options):
 database.connect = careless
 from spigot.cli import main
 main()
-""",
-)
+"""
 """A Spigot that leaves it to the system when anything gets to the disk."""
 
 pytestmark = pytest.mark.usefixtures("tracing")
 
 
 def traced(
-    tmp_path: Path, jenkins: PracticeJenkins, program: Sequence[str]
+    tmp_path: Path, jenkins: PracticeJenkins, command: list[str]
 ) -> tuple[set[str], list[Call], str]:
     """Send webhooks over several connections; return their ids, the calls, and the log's path."""
     output = tmp_path / "trace"
@@ -55,8 +49,8 @@ def traced(
         numbered(f"octo/{number % (2 * CONNECTIONS)}", number, padding=LARGE * (number % 50 == 0))
         for number in range(WEBHOOKS)
     ]
-    program = [*strace(output), *program]
-    with closing(GatewayProcess(tmp_path, jenkins.url, program=program)) as gateway:
+    with closing(GatewayProcess(tmp_path, jenkins.url)) as gateway:
+        gateway.under, gateway.command = strace(output), command
         gateway.start()
         pid = gateway.pid
         sent = send_over(gateway.port, requests, CONNECTIONS)
@@ -75,7 +69,7 @@ def traced(
 def test_each_200_leaves_after_the_sync_of_the_commit_that_holds_its_webhook(
     tmp_path: Path, jenkins: PracticeJenkins, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ids, calls, log = traced(tmp_path, jenkins, SPIGOT)
+    ids, calls, log = traced(tmp_path, jenkins, ["-m", "spigot", "serve"])
     syncs = sum(call.name == "fdatasync" and call.file == log for call in calls)
     with capsys.disabled():
         print(f"\n{len(ids)} webhooks answered 200, {syncs} syncs of the log, traced")
@@ -86,6 +80,6 @@ def test_each_200_leaves_after_the_sync_of_the_commit_that_holds_its_webhook(
 def test_a_gateway_that_does_not_sync_is_found_out(
     tmp_path: Path, jenkins: PracticeJenkins
 ) -> None:
-    ids, calls, log = traced(tmp_path, jenkins, UNSYNCED)
+    ids, calls, log = traced(tmp_path, jenkins, ["-c", UNSYNCED, "serve"])
     assert set(promised(calls)) == ids
     assert unsynced(calls, log) == dict.fromkeys(ids, "answered before its commit was synced")

@@ -46,9 +46,13 @@ class Luck:
     def __init__(self, share: float, unit: int = SECTOR, seed: int = 0) -> None:
         self._share = share
         self._unit = unit
+        self._seed = seed
         self._random = random.Random(seed)
         self._drawn: dict[tuple[int, int], bool] = {}
         self.mixed = 0 < share < 1
+
+    def __str__(self) -> str:
+        return f"a share of {self._share} in units of {self._unit}, seed {self._seed}"
 
     def reaches(self, change: int, sector: int) -> bool:
         """Tell whether a change, the so-manieth of a file, reached a sector."""

@@ -17,13 +17,10 @@ from typing import TYPE_CHECKING, Any, Self
 from spigot.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
 PATIENCE = 20.0
 """Seconds after which something that should have happened is plainly broken."""
-
-SPIGOT = (sys.executable, "-m", "spigot")
-"""The program under test."""
 
 FAST = {
     "SPIGOT_SETTLE_AFTER": "0",
@@ -53,18 +50,15 @@ class GatewayProcess:
         directory: Where its data and its log go.
         target: The URL of Jenkins.
         environment: Settings by variable, over `FAST`.
-        program: What `spigot` is here; it may be replaced from one start to the next.
+
+    Attributes:
+        command: What Python is given to run it.
+        under: The command that runs Python; nothing by default.
     """
 
     def __init__(
-        self,
-        directory: Path,
-        target: str,
-        environment: Mapping[str, str] | None = None,
-        *,
-        program: Sequence[str] = SPIGOT,
+        self, directory: Path, target: str, environment: Mapping[str, str] | None = None
     ) -> None:
-        self.program = program
         self.data = directory / "data"
         self.log_path = directory / "gateway.log"
         self._reserved = [reserve(), reserve()]
@@ -82,6 +76,8 @@ class GatewayProcess:
             "SPIGOT_PROXY": "none",
             **(environment or {}),
         }
+        self.command = ["-m", "spigot", "serve"]
+        self.under: list[str] = []
         self._process: subprocess.Popen[bytes] | None = None
 
     def launch(self) -> None:
@@ -89,7 +85,7 @@ class GatewayProcess:
         assert self._process is None, "it runs already"
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
-                [*self.program, "serve"],
+                [*self.under, sys.executable, *self.command],
                 env=self._environment,
                 cwd=self.log_path.parent,
                 stdin=subprocess.DEVNULL,

@@ -113,6 +113,41 @@ def test_a_damaged_database_is_refused(tmp_path: Path) -> None:
     assert contents(tmp_path) == before
 
 
+@pytest.mark.parametrize("page", [b"", bytes(4096), bytes(512) + b"\x0d" * 3584])
+@pytest.mark.parametrize("log", [None, b"", b"\x0d" * 600])
+def test_a_database_that_a_power_cut_left_half_made_is_made_anew(
+    tmp_path: Path, page: bytes, log: bytes | None
+) -> None:
+    # A journal of SQLite's, synced, that says: there were no pages before.
+    head = bytes.fromhex("d9d505f920a163d7 00000000 5d64645f 00000000 00000200 00001000")
+    (tmp_path / "spigot.db-journal").write_bytes(head.ljust(512, b"\0"))
+    (tmp_path / "spigot.db").write_bytes(page)
+    if log is not None:
+        (tmp_path / "spigot.db-wal").write_bytes(log)
+    store = SqliteStore(tmp_path)
+    put(store, webhook())
+    store.close()
+    assert sorted(contents(tmp_path)) == ["spigot.db"]
+
+
+def test_another_programs_database_whose_change_a_power_cut_broke_off_is_left_to_it(
+    tmp_path: Path,
+) -> None:
+    running, crashed = tmp_path / "running", tmp_path / "crashed"
+    running.mkdir()
+    with contextlib.closing(sqlite3.connect(running / "spigot.db", isolation_level=None)) as db:
+        db.execute("CREATE TABLE other (x)")
+        db.execute("PRAGMA cache_size = 1")
+        db.execute("BEGIN")
+        for number in range(50):
+            db.execute("INSERT INTO other VALUES (zeroblob(3000 + ?))", (number,))
+        shutil.copytree(running, crashed)
+    before = contents(crashed)
+    assert before["spigot.db-journal"].startswith(bytes.fromhex("d9d505f920a163d7"))
+    assert "not Spigot's" in refused(crashed)
+    assert contents(crashed) == before
+
+
 # --- directories ---------------------------------------------------------------------------------
 
 

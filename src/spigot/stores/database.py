@@ -239,10 +239,29 @@ def check(path: Path) -> int:
     Any other way of opening would already roll back a journal, copy a log into the file, or make
     files beside it. Where there is a log it has to be read too, and may get its index back.
     """
+    if _half_made(path):
+        return 0
     mode = "mode=ro" if path.with_name(path.name + "-wal").exists() else "immutable=1"
     uri = f"{path.absolute().as_uri()}?{mode}"
     with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS)) as db:
         return _version(db, path)
+
+
+def _half_made(path: Path) -> bool:
+    """Tell whether SQLite was just making this database when the power failed.
+
+    Its journal then says that there were no pages before; opening rolls back to that, whatever the
+    file looks like meanwhile (sqlite.org/fileformat2.html#the_rollback_journal).
+    """
+    try:
+        with path.with_name(path.name + "-journal").open("rb") as journal:
+            head = journal.read(20)
+    except FileNotFoundError:
+        return False
+    return head.startswith(_JOURNAL) and head[16:20] == bytes(4)
+
+
+_JOURNAL = bytes.fromhex("d9d505f920a163d7")
 
 
 def _scripts() -> dict[int, str]:

@@ -1,0 +1,231 @@
+"""A gateway whose calls are recorded while webhooks come, Jenkins goes, and it is killed."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import random
+import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from spigot.practice import Phase, PracticeJenkins
+from spigot.web.limits import LARGE
+from support.calls import NEVER, read_calls
+from support.disk import Disk, Luck, moment
+from support.gateway import GatewayProcess
+from support.provider import SECRET, Line, Request, github
+from support.strace import strace, traced_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from support.calls import Call
+    from support.disk import Image
+
+SENDERS = 4
+LANES = 2
+"""Of each sender."""
+
+PAUSE = 0.01
+"""Seconds between two webhooks of a sender."""
+
+KEEP = 1.0
+"""Seconds for which delivered webhooks are kept."""
+
+BUSY = """
+from spigot.stores import room, upkeep
+upkeep.CHECKPOINT_EVERY, upkeep.LOG_FRAMES, upkeep.PRUNE_EVERY = 0.02, 100, 0.2
+room.RESERVE = 64 * 1024
+from spigot.cli import main
+main()
+"""
+"""A Spigot that does each moment what else takes it minutes: its log starts over, and it prunes."""
+
+SETTINGS = {
+    "SPIGOT_KEEP_DELIVERED": f"{KEEP:g}s",
+    "SPIGOT_RECALL": "0s",  # so that what was delivered stays so
+    "SPIGOT_RETRY_DELAYS": "0.1,0.2,0.5,1,2,2,2",
+}
+
+
+class Powered(NamedTuple):
+    """What happened between two power cuts.
+
+    Attributes:
+        image: What was on the disk at first.
+        calls: In the order in which they took effect.
+    """
+
+    image: Image
+    calls: list[Call]
+
+
+class Recording(NamedTuple):
+    """What was recorded.
+
+    Attributes:
+        directory: The data directory.
+        spans: One after the other.
+        lanes: The requests that were answered 200 with their ids, by lane, in order.
+        refused: The keys of those that Jenkins refuses.
+    """
+
+    directory: Path
+    spans: list[Powered]
+    lanes: dict[str, list[tuple[str, Request]]]
+    refused: set[str]
+
+
+def record(directory: Path, *, webhooks: int) -> Recording:
+    """Record a gateway that makes its store, loses power, is killed, and is stopped.
+
+    Args:
+        directory: Where the data directory and the rest go.
+        webhooks: About how many are delivered in each of the three times that it runs.
+    """
+    with (
+        PracticeJenkins(github_secrets=[SECRET]) as jenkins,
+        contextlib.closing(GatewayProcess(directory, jenkins.url, SETTINGS)) as gateway,
+    ):
+        recorder = _Recorder(gateway, jenkins, webhooks)
+        recorder.run(kill=True)
+        recorder.cut_power(Luck(0.5, seed=1))
+        recorder.run(kill=True)
+        recorder.run(kill=False)
+        lanes: dict[str, list[tuple[str, Request]]] = {}
+        for sender in recorder.senders:
+            for id_, request in sender.answered:
+                lanes.setdefault(request.lane, []).append((id_, request))
+        refused = {key for sender in recorder.senders for key in sender.refused}
+        return Recording(gateway.data, recorder.spans, lanes, refused)
+
+
+def lay_out(image: Image, source: Path, target: Path) -> None:
+    """Write an image of what was at `source` to `target`."""
+    for path, content in image.items():
+        place = target / Path(path).relative_to(source)
+        if content is None:
+            place.mkdir(mode=0o700)
+        else:
+            place.write_bytes(content)
+
+
+class _Sender:
+    """Sends webhooks of its own lanes one after the other."""
+
+    def __init__(self, name: str) -> None:
+        self.answered: list[tuple[str, Request]] = []
+        self.refused: set[str] = set()
+        self._name = name
+        self._number = 0
+        self._random = random.Random(name)
+
+    def run(self, port: int, over: threading.Event) -> None:
+        """Go on until it is over, or until the gateway is gone."""
+        with Line(port) as line:
+            while not over.is_set():
+                request = self._next()
+                try:
+                    answer = line.send(request)
+                except (OSError, http.client.HTTPException):
+                    return
+                assert answer.status == 200, answer
+                self.answered.append((answer.body["id"], request))
+                over.wait(PAUSE)
+
+    def _next(self) -> Request:
+        """Return the next one: some are large, and some are refused by Jenkins."""
+        number = self._number
+        self._number += 1
+        repository = f"octo/{self._name}-{number % LANES}"
+        noise = self._random.randbytes(LARGE if number % 12 == 5 else 20).hex()
+        body = {"repository": {"full_name": repository}, "noise": noise}
+        request = github("push", json.dumps(body).encode(), key=f"{repository}#{number}")
+        if number % 12 == 8:
+            self.refused.add(request.key)
+            request = request._replace(
+                headers=tuple(pair for pair in request.headers if "Signature" not in pair[0])
+            )
+        return request
+
+
+class _Recorder:
+    def __init__(self, gateway: GatewayProcess, jenkins: PracticeJenkins, webhooks: int) -> None:
+        self.senders = [_Sender(f"sender-{number}") for number in range(SENDERS)]
+        self.spans = [Powered({}, [])]
+        self._gateway = gateway
+        self._jenkins = jenkins
+        self._webhooks = webhooks
+        self._lines = 0
+        self._disk = Disk(str(gateway.data))
+
+    def run(self, *, kill: bool) -> None:
+        """Run it until enough was delivered, with Jenkins away for a while."""
+        gateway = self._gateway
+        output = gateway.log_path.with_name("trace")
+        output.unlink(missing_ok=True)
+        gateway.under, gateway.command = strace(output), ["-c", BUSY, "serve"]
+        gateway.start()
+        pid = gateway.pid
+        before = gateway.status()["delivered"]
+        with ThreadPoolExecutor(SENDERS) as pool, _set_at_end() as over:
+            running = [pool.submit(sender.run, gateway.port, over) for sender in self.senders]
+            gateway.until(lambda status: status["delivered"] >= before + self._webhooks // 3)
+            self._jenkins.phase = Phase.DOWN
+            gateway.until(lambda status: status["waiting"] >= self._webhooks // 3)
+            self._jenkins.phase = Phase.READY
+            gateway.until(lambda status: status["delivered"] >= before + self._webhooks)
+            if kill:
+                gateway.kill()
+            over.set()
+            for each in running:
+                each.result()
+        if not kill:
+            gateway.until(lambda status: not status["waiting"])
+            assert gateway.terminate() == 0
+        lines = traced_lines(output, pid)
+        calls = read_calls(lines, first=self._lines)
+        self._lines += len(lines)
+        self._take(sorted(map(self._as_it_ended, calls), key=moment))
+
+    def cut_power(self, luck: Luck) -> None:
+        """Leave of the files what a power cut leaves; the next run starts on that."""
+        image = self._disk.image(luck)
+        data = self._gateway.data
+        shutil.rmtree(data)
+        lay_out(image, data, data)
+        self.spans.append(Powered(image, []))
+        self._disk = Disk(str(data), image)
+
+    def _take(self, calls: list[Call]) -> None:
+        self.spans[-1].calls.extend(calls)
+        for call in calls:
+            self._disk.apply(call)
+        modelled = self._disk.image(Luck(1))
+        data = self._gateway.data
+        there = {str(path): path for path in (data, *data.rglob("*"))}
+        assert set(modelled) == set(there)
+        for name, path in there.items():  # but for what is written through a mapping
+            assert path.is_dir() or name.endswith("-shm") or modelled[name] == path.read_bytes()
+
+    def _as_it_ended(self, call: Call) -> Call:
+        """Find out whether a write was made that a kill cut off; nothing else can be cut off."""
+        if call.ended != NEVER or call.name != "pwrite64":
+            return call
+        path, offset = Path(call.file), call.numbers[-1]
+        found = path.read_bytes()[offset:][: len(call.data)] if path.exists() else b""
+        made = found == call.data
+        return call._replace(result=len(found) if made else -1, ended=self._lines)
+
+
+@contextlib.contextmanager
+def _set_at_end() -> Iterator[threading.Event]:
+    event = threading.Event()
+    try:
+        yield event
+    finally:
+        event.set()
