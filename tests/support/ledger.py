@@ -67,7 +67,7 @@ class Ledger:
         ]
 
     def _faults_of(self, id_: str, kept: Kept | None, answer: Call, sync: Call) -> Iterator[str]:
-        request = self._requests.get(id_)
+        request = self._requests.get(id_)  # None: the gateway was killed before the answer came
         sent = self._forwarded.get(request.key) if request else answer
         refused = request is not None and request.key in self._refused
         if kept is None:
