@@ -10,14 +10,14 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import tempfile
 import time
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from spigot.errors import StoreError
-from spigot.web.limits import LARGE
 from spigot.webhook import State
 from support.calls import SYNCS
 from support.commands import json_of
@@ -28,7 +28,6 @@ from support.salvage import salvage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from support.calls import Call
     from support.disk import Image
@@ -50,6 +49,15 @@ FIRST = 12
 @pytest.fixture(scope="module")
 def recording(tracing: None, tmp_path_factory: pytest.TempPathFactory) -> Recording:  # noqa: ARG001
     return record(tmp_path_factory.mktemp("recorded"), webhooks=WEBHOOKS)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Path]:
+    """A path to lay images out at, in memory where there is room: hundreds are opened."""
+    memory = Path("/dev/shm")
+    inside = memory if os.access(memory, os.W_OK) else tmp_path
+    with tempfile.TemporaryDirectory(dir=inside) as directory:
+        yield Path(directory) / "image"
 
 
 def moments(
@@ -119,14 +127,14 @@ def faults_of(
             listed = json_of("list", "--limit", "100000", "--data", str(place))
             assert {entry["id"] for entry in listed} == found.webhooks.keys()
         return ledger.faults(found, sync)
-    except StoreError as error:
-        return [f"cannot be opened: {error}"]
+    except Exception as error:  # noqa: BLE001 - whatever it is, somebody could not get at theirs
+        return [f"cannot be read: {error!r}"]
     finally:
         shutil.rmtree(place)
 
 
 def test_what_was_promised_survives_a_power_cut_at_any_sync(
-    recording: Recording, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    recording: Recording, place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     chance = random.Random(SEED)
     tried = chosen(recording, chance)
@@ -139,9 +147,7 @@ def test_what_was_promised_survives_a_power_cut_at_any_sync(
         syncs[sync.file.rpartition("/")[2]] += 1
         for number, luck in enumerate(fates(chance) if sync.ended in tried else ()):
             image = disk.image(luck)
-            faults = faults_of(
-                image, recording, ledger, sync, tmp_path / "image", certain=number == 0
-            )
+            faults = faults_of(image, recording, ledger, sync, place, certain=number == 0)
             broken += [f"{luck}; sync of {sync.file}, {sync.ended}: {fault}" for fault in faults]
             images += 1
     with capsys.disabled():
@@ -152,30 +158,36 @@ def test_what_was_promised_survives_a_power_cut_at_any_sync(
             f"{time.monotonic() - began:.0f} s: {len(broken)} faults"
         )
     assert broken == []
-
-
-def test_the_recording_holds_what_is_hard(recording: Recording, tmp_path: Path) -> None:
-    calls = [call for span in recording.spans for call in span.calls]
-    log = [call for call in calls if call.file.endswith("-wal") and call.name == "pwrite64"]
-    assert sum(call.numbers[-1] == 0 for call in log) > 6  # it was made, and started over
-    requests = [request for lane in recording.lanes.values() for _, request in lane]
-    assert any(len(request.body) > LARGE for request in requests)
-    *_, (sync, disk) = moments(recording)
-    lay_out(disk.image(Luck(1)), recording.directory, tmp_path / "image")
-    left = salvage(tmp_path / "image").webhooks
-    assert Ledger(recording).promised_by(sync) > len(left)  # some were pruned
+    # What is hard was in it: the log started over, dead ones and delivered ones, pruned ones.
+    starts = [
+        call
+        for span in recording.spans
+        for call in span.calls
+        if call.file.endswith("-wal") and call.name == "pwrite64" and not call.numbers[-1]
+    ]
+    assert len(starts) > 6  # one is written when it is made, of which there are at most six
+    lay_out(disk.image(Luck(1)), recording.directory, place)
+    left = salvage(place).webhooks
     assert {kept.state for kept in left.values()} >= {State.DELIVERED, State.DEAD}
+    assert len(left) < ledger.promised_by(sync)
 
 
-@pytest.mark.parametrize("what", ["data/spigot.db-wal", "data/spigot.db", "data", ""])
 def test_a_disk_on_which_a_kind_of_sync_does_nothing_is_found_out(
-    recording: Recording, tmp_path: Path, what: str
+    recording: Recording, place: Path
 ) -> None:
-    useless = str(recording.directory.parent / what)
     tried = chosen(recording, random.Random(SEED))
     ledger = Ledger(recording)
-    assert any(
-        faults_of(disk.image(Luck(0)), recording, ledger, sync, tmp_path / "image", certain=False)
-        for sync, disk in moments(recording, ignored=lambda call: call.file == useless)
-        if sync.ended in tried
-    )
+
+    def is_found_out(useless: Path) -> bool:
+        return any(
+            faults_of(disk.image(Luck(0)), recording, ledger, sync, place, certain=False)
+            for sync, disk in moments(recording, ignored=lambda call: call.file == str(useless))
+            if sync.ended in tried
+        )
+
+    data = recording.directory
+    assert is_found_out(data / "spigot.db-wal")
+    assert is_found_out(data / "spigot.db")
+    assert is_found_out(data)
+    assert is_found_out(data.parent)
+    assert not is_found_out(data / "serve.lock")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import time
 from typing import TYPE_CHECKING
 
-from support.gateway import wait_until
+from support.gateway import PATIENCE, wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +22,10 @@ _CALLS = (
 
 _LONGEST = 64 * 1024 * 1024
 """Bytes of one call that are shown; all of them."""
+
+
+TRIAL_SECONDS = 5.0
+"""What a trial may take at most until it is plain that nothing was traced."""
 
 
 def strace(output: Path) -> list[str]:
@@ -47,11 +52,16 @@ def why_no_strace(directory: Path) -> str:
     if shutil.which("strace") is None:
         return "strace is not installed"
     output = directory / "trial"
-    trial = subprocess.run(
-        [*strace(output), "true"], capture_output=True, text=True, check=False, timeout=30
-    )
-    if trial.returncode or not output.exists():
-        return f"strace may not trace here: {trial.stderr.strip() or trial.returncode}"
+    with (directory / "errors").open("w+b") as errors:
+        trial = subprocess.Popen([*strace(output), "true"], stderr=errors)
+        status = trial.wait(PATIENCE)
+        end = time.monotonic() + TRIAL_SECONDS
+        while not _has_ended(output, trial.pid) and time.monotonic() < end:
+            time.sleep(0.01)
+        errors.seek(0)
+        said = errors.read().decode().strip().rpartition("\n")[2]
+    if status or not _has_ended(output, trial.pid):
+        return f"strace may not trace here: {said or 'it saw nothing'}"
     return ""
 
 
@@ -62,19 +72,15 @@ def traced_lines(output: Path, pid: int) -> list[str]:
         output: The file given to `strace`.
         pid: Which process the program was.
     """
-    ends = tuple(f"{pid} {end}".encode() for end in ("exited", "killed"))
-
-    def ended() -> bool:
-        with output.open("rb") as file:
-            file.seek(max(0, output.stat().st_size - 4096))
-            lines = file.read().splitlines()
-        return any(_end_of(line).startswith(ends) for line in lines)
-
-    wait_until(ended)
+    wait_until(lambda: _has_ended(output, pid))
     return output.read_text("ascii").splitlines()
 
 
-def _end_of(line: bytes) -> bytes:
-    """Return ``PID exited…`` of a line that tells a process's end."""
-    pid, _, rest = line.partition(b" ")
-    return pid + b" " + rest.partition(b"+++ ")[2]
+def _has_ended(output: Path, pid: int) -> bool:
+    """Tell whether the end of the process stands in the output, as that of the last thread does."""
+    if not output.exists():
+        return False
+    with output.open("rb") as file:
+        file.seek(max(0, output.stat().st_size - 4096))
+        lines = file.read().splitlines()
+    return any(line.startswith(b"%d " % pid) and b" +++ " in line for line in lines)
