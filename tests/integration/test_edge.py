@@ -211,7 +211,7 @@ def test_a_request_that_does_not_become_complete_is_answered_408(listener: Liste
         line.sendall(PUSH + JSON + b"Content-Length: 10\r\n\r\n{}")
 
         async def hurry() -> None:
-            while not any(one._reader.body_size for one in listener.edge.connections):
+            while not any(one._reader._body.size for one in listener.edge.connections):
                 await asyncio.sleep(0.01)
             for one in list(listener.edge.connections):
                 one.close_if_late(float("inf"))
@@ -272,7 +272,7 @@ def test_after_an_idle_time_a_request_has_its_whole_time(listener: Listener) -> 
 
         async def begun() -> float:
             (one,) = listener.edge.connections
-            while not one._reader.body_size:
+            while not one._reader._body.size:
                 await asyncio.sleep(0.01)
             return one.since
 

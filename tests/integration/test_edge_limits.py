@@ -231,7 +231,10 @@ def test_bytes_of_all_bodies_count_while_they_are_read_and_small_ones_have_room_
     with Listener(limits=limits) as listener, contextlib.ExitStack() as stack:
         large = [stack.enter_context(listener.connect()) for _ in range(2)]
         for line in large:
-            line.sendall(PUSH + b"Content-Length: %d\r\n\r\n" % (3 * LARGE) + bytes(2 * LARGE))
+            line.sendall(PUSH + b"Content-Length: %d\r\n\r\n" % (3 * LARGE))
+        until(listener, lambda: listener.edge.requests == 2)
+        for line in large:
+            line.sendall(bytes(2 * LARGE))
         assert listener.settled(4 * LARGE)
         assert listener.talk(whole(b"{}"))[0][0] == 200
         large[0].sendall(b"x")
@@ -239,6 +242,22 @@ def test_bytes_of_all_bodies_count_while_they_are_read_and_small_ones_have_room_
         assert listener.settled(2 * LARGE)
         large[1].sendall(bytes(LARGE))
         assert answer(large[1])[0] == 200
+
+
+def test_a_large_body_for_which_there_is_no_room_is_refused_before_it_comes() -> None:
+    limits = Limits(max_body=4 * LARGE, memory=4 * LARGE)
+    head = PUSH + b"Content-Length: %d\r\n\r\n"
+    with Listener(limits=limits) as listener, listener.connect() as first:
+        first.sendall(head % (3 * LARGE) + bytes(2 * LARGE))
+        assert listener.settled(2 * LARGE)
+        with listener.connect() as second:
+            second.sendall(head % (2 * LARGE + 1))
+            assert answer(second)[0] == 503
+        with listener.connect() as third:
+            third.sendall(head % (2 * LARGE) + bytes(2 * LARGE))
+            assert answer(third)[0] == 200
+        first.sendall(bytes(LARGE))
+        assert answer(first)[0] == 200
 
 
 # --- who asks ------------------------------------------------------------------------------------

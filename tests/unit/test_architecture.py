@@ -23,6 +23,7 @@ LAYERS = (
         "form",
         "networks",
         "headers",
+        "heap",
     },
     {"log", "envelope"},
     {

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 import subprocess
 import sys
 import threading
@@ -10,7 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spigot.payloads import github_payloads
-from spigot.stores.content import PIECE_BYTES, Recent, pack, read, unpack
+from spigot.stores.content import (
+    PART_BYTES,
+    PIECE_BYTES,
+    Recent,
+    pack,
+    pack_large,
+    read,
+    read_parts,
+    unpack,
+)
 
 if TYPE_CHECKING:
     from spigot.webhook import Headers
@@ -32,6 +42,24 @@ MESSAGES = st.lists(st.tuples(st.lists(st.tuples(NAMES, VALUES)).map(tuple), st.
 @given(MESSAGES)
 def test_headers_and_bodies_come_back_to_the_byte(messages: list[tuple[Headers, bytes]]) -> None:
     assert there_and_back(messages) == messages
+
+
+@given(st.lists(st.tuples(NAMES, VALUES)).map(tuple), st.binary(), st.integers(1, 50))
+def test_a_large_message_comes_back_from_parts_of_any_size(
+    headers: Headers, body: bytes, step: int
+) -> None:
+    frame, size = pack_large(headers, body)
+    packed = b"".join(frame)
+    assert size == len(unpack(packed))
+    parts = [packed[start : start + step] for start in range(0, len(packed), step)]
+    assert read_parts(parts) == (headers, body)
+    with pytest.raises(LookupError, match="missing"):
+        read_parts(parts[:-1])
+
+
+def test_the_parts_of_a_large_message_are_of_about_one_size() -> None:
+    parts, _ = pack_large((), random.Random(1).randbytes(5 * PART_BYTES))
+    assert [len(part) // PART_BYTES for part in parts] == [1, 1, 1, 1, 1, 0]
 
 
 @pytest.mark.parametrize("body", [b"", b"\r\n", b"\r\n\r\n", b"a: b\r\n\r\nc"])

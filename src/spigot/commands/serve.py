@@ -61,10 +61,12 @@ def serve_command(
 
     from spigot.app import Gateway
     from spigot.descriptors import allow_connections
+    from spigot.heap import give_back_large_blocks
     from spigot.inherited import inherited_sockets
     from spigot.log import configure
     from spigot.notify import Notifier
 
+    give_back_large_blocks()
     with contextlib.ExitStack() as stack:
         jenkins = stack.enter_context(_practice()) if practice else None
 

@@ -14,6 +14,8 @@ from spigot.webhook import Receipt, Webhook
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from spigot.stores.parts import InParts
+
 _COLUMNS = 16
 """Of the view `arrivals`; see ``arrivals.sql``, where all the rest happens."""
 
@@ -36,7 +38,7 @@ class Arrival(NamedTuple):
 
     webhook: Webhook
     key: int | None
-    piece: Piece | None
+    piece: Piece | InParts | None
 
 
 def delivery_key(webhook: Webhook) -> int | None:
@@ -87,7 +89,7 @@ def _rows(items: list[Arrival]) -> list[object]:
     rows: list[object] = []
     number = 0
     for group in _pieces(items):
-        frame: bytes | None
+        frame: bytes | int | None
         frame, ends = group[0].piece or pack(
             (arrival.webhook.headers, arrival.webhook.body) for arrival in group
         )

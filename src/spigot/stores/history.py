@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from spigot.stores.content import read, unpack
 from spigot.stores.database import marks
+from spigot.stores.parts import message
 from spigot.webhook import Headers, State
 
 if TYPE_CHECKING:
@@ -259,7 +259,7 @@ class History:
             "maybe_taken FROM attempts WHERE serial = ? ORDER BY number",
             (entry.serial,),
         )
-        headers, body = read(unpack(frame), start, end)
+        headers, body = message(self._reader, frame, start, end)
         return Detail(
             entry,
             method,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from spigot.errors import StoreError
 from spigot.ports import Clock, Loaded, Signs
 from spigot.stores import database, recalls, settlements
 from spigot.stores.arrivals import Arrival, Arrivals, delivery_key
-from spigot.stores.content import PIECE_BYTES, Recent, pack, read
+from spigot.stores.content import PART_BYTES, PIECE_BYTES, Piece, Recent, pack, read
 from spigot.stores.history import History
 from spigot.stores.panel import Panel
+from spigot.stores.parts import InParts, Parts, message
 from spigot.stores.reader import Reader
 from spigot.stores.room import Room
 from spigot.stores.settlements import Settlement
@@ -36,6 +38,7 @@ class SqliteStore:
 
     Attributes:
         history: What people ask of the store: list, show, replay, drop.
+        parts: Where large frames are kept.
         panel: The valve, the counts, and what the running gateway reports.
         room: Whether there is room, and the reserve for settling on a full disk.
         on_arrival: Called on the writer's thread once new webhooks are on disk; only to wake.
@@ -66,6 +69,7 @@ class SqliteStore:
             explain=self._explain,
             on_full=self.room.give_up_reserve,
         )
+        self.parts = Parts(self.writer)
         self._arrivals: Arrivals
         self.on_arrival: Callable[[], None] = lambda: None
         self._arrived = False
@@ -86,11 +90,23 @@ class SqliteStore:
         """Keep a webhook; see `ports.Queue.put`.
 
         A large body is compressed here, on the caller's thread: the writer has others to serve.
+        From `PART_BYTES` on, the caller also waits until all but its last commit is done.
         """
-        large = len(webhook.body) >= PIECE_BYTES
-        piece = pack([(webhook.headers, webhook.body)]) if large else None
+        size = len(webhook.body)
+        piece: Piece | InParts | None = None
+        if size >= PART_BYTES:
+            try:
+                piece = self.parts.keep(webhook.headers, webhook.body)
+            except StoreError as error:
+                done(error)
+                return
+            if isinstance(piece, InParts):
+                done = self._with_parts(piece.first, done)
+                size = 0  # the parts are on disk
+        elif size >= PIECE_BYTES:
+            piece = pack([(webhook.headers, webhook.body)])
         arrival = Arrival(webhook, delivery_key(webhook), piece)
-        self.writer.submit(self._put, arrival, done, size=len(webhook.body), whole=True)
+        self.writer.submit(self._put, arrival, done, size=size, whole=True)
 
     def places_after(self, position: int, limit: int) -> list[Place]:
         """Return the next waiting places; see `ports.Queue.places_after`."""
@@ -125,10 +141,12 @@ class SqliteStore:
         (lane, path, due_at, delay, attempts, recalled, id_, received_at) = rows[0][:8]
         (method, query, hook, provider, event, delivery, content, start, end) = rows[0][8:]
         try:
-            messages = self._recent.messages(content)
+            if end - start >= PART_BYTES:
+                headers, body = message(self._reader, self._frame(content), start, end)
+            else:
+                headers, body = read(self._recent.messages(content), start, end)
         except LookupError:  # ended and pruned since the line above
             return None
-        headers, body = read(messages, start, end)
         webhook = Webhook(
             id_,
             received_at,
@@ -174,10 +192,21 @@ class SqliteStore:
 
     # --- inside ------------------------------------------------------------------------------
 
-    def _frame(self, content: int) -> bytes:
+    def _with_parts(
+        self, first: int, done: Callable[[Receipt | Exception], None]
+    ) -> Callable[[Receipt | Exception], None]:
+        def end(result: Receipt | Exception) -> None:
+            if isinstance(result, Exception):
+                self.parts.drop(first)
+            else:
+                self.parts.kept(first)
+            done(result)
+
+        return end
+
+    def _frame(self, content: int) -> Any:
         rows = self._reader.read("SELECT frame FROM contents WHERE serial = ?", (content,))
-        frame: bytes = rows[0][0]  # a LookupError if it was pruned
-        return frame
+        return rows[0][0]  # a LookupError if it was pruned
 
     def _connect_writer(self) -> sqlite3.Connection:
         db = database.connect(self.path, cache_kib=16 * 1024)

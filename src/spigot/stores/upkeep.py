@@ -106,6 +106,7 @@ class Upkeep:
     def _run(self) -> None:
         with contextlib.ExitStack() as stack:
             db: sqlite3.Connection | None = None
+            tidied = False
             next_prune = self._clock.monotonic() + PRUNE_EVERY
             while not self._stop.wait(CHECKPOINT_EVERY):
                 try:
@@ -113,6 +114,9 @@ class Upkeep:
                         db = database.connect(self._store.path, cache_kib=256)
                         stack.callback(db.close)
                     self.checkpoint(db)
+                    if not tidied:
+                        self._store.parts.drop_strays()
+                        tidied = True
                     self._count_free(db)
                     self._store.room.keep_reserve()
                     if self._clock.monotonic() >= next_prune:

@@ -112,6 +112,7 @@ class Writer:
         operation: Operation[Item, Result],
         item: Item,
         *,
+        size: int = 0,
         vital: bool = False,
         whole: bool = False,
     ) -> Result:
@@ -127,7 +128,7 @@ class Writer:
             answer.append(result)
             ready.set()
 
-        self.submit(operation, item, done, vital=vital, whole=whole)
+        self.submit(operation, item, done, size=size, vital=vital, whole=whole)
         ready.wait()
         if isinstance(answer[0], Exception):
             raise answer[0]
@@ -150,6 +151,7 @@ class Writer:
     def _run(self) -> None:
         while batch := self._gather():
             self._write(batch)
+            del batch  # bodies may be large, and the next may be long in coming
         self._disconnect()
 
     def _gather(self) -> list[_Task]:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, cast
 from spigot.errors import Refused, StoreError
 from spigot.log import Log
 from spigot.web import answers
-from spigot.web.limits import LARGE, LINGER_SECONDS
+from spigot.web.limits import HUGE, LARGE, LINGER_SECONDS
 from spigot.web.questions import is_question
 from spigot.web.request import Request, RequestReader
+from spigot.web.turns import GULP
 
 if TYPE_CHECKING:
     from spigot.ports import Passed
@@ -43,6 +44,7 @@ class Connection(asyncio.Protocol):
         self._busy = False
         self._paused = False
         self._full = False
+        self._waits = False
         self._ended = False
         self._refused = False
         self._served = False
@@ -73,13 +75,21 @@ class Connection(asyncio.Protocol):
         self._queue.clear()
 
     def data_received(self, data: bytes) -> None:
-        """Read on; what is found comes back through `begun`, `came` and `complete`."""
-        if self._ended or self._refused:
-            return
-        try:
-            self._reader.feed(data)
-        except Refused as refused:
-            self._refuse(refused)
+        """Read on, and wait for a turn if it was much; what is found comes to `complete`."""
+        if not (self._ended or self._refused):
+            try:
+                self._reader.feed(data)
+            except Refused as refused:
+                self._refuse(refused)
+        if len(data) >= GULP:
+            self._waits = True
+            self._pause()
+            self._edge.turns.wait(self, None if self._refused else self._reader.left)
+
+    def turn(self) -> None:
+        """Read on: it is this connection's turn."""
+        self._waits = False
+        self._resume()
 
     def eof_received(self) -> bool:
         """Keep the sending half open while an answer is due."""
@@ -104,10 +114,9 @@ class Connection(asyncio.Protocol):
         self._pause()
 
     def resume_writing(self) -> None:
-        """Read on, unless a request has to be answered first."""
+        """Read on."""
         self._full = False
-        if not self._busy:
-            self._resume()
+        self._resume()
 
     def asked(self) -> None:
         """Tell a sender that asks to send its body, if it is its turn."""
@@ -182,7 +191,9 @@ class Connection(asyncio.Protocol):
                 )
             elif len(request.body) >= LARGE:
                 self._pause()
-                asyncio.get_running_loop().run_in_executor(None, self._keep_large, request)
+                huge = len(request.body) >= HUGE
+                thread = self._edge.huge if huge else self._edge.large
+                thread.submit(self._keep_large, request)
             elif refused := self._keep(request):
                 self._answer_error(refused)
 
@@ -237,7 +248,9 @@ class Connection(asyncio.Protocol):
             self._transport.pause_reading()
 
     def _resume(self) -> None:
-        if self._paused and not self._full and not self._transport.is_closing():
+        """Read on, unless there is a reason not to."""
+        reason = self._busy or self._full or self._waits or self._transport.is_closing()
+        if self._paused and not reason:
             self._paused = False
             self._transport.resume_reading()
 

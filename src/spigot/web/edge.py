@@ -11,12 +11,14 @@ import asyncio
 import contextlib
 import time
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from spigot.errors import SpigotError
 from spigot.log import Log
 from spigot.web import answers
 from spigot.web.connection import Connection
+from spigot.web.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,6 +55,9 @@ class Edge:
         held: Bytes of bodies in memory, from the first one read until the store has them.
         requests: Requests that are being read or stored.
         connections: All connections.
+        large: The thread that takes large bodies to the store, one after the other.
+        huge: The one for the largest, so that the others do not wait for them.
+        turns: When who sends much is read from.
 
     `intake`, `access` and `limits` may be replaced at any time: new requests go by the new ones.
     """
@@ -84,6 +89,9 @@ class Edge:
         self._failed = float("-inf")  # when the store failed last, unless it has worked since
         self._answers: deque[tuple[Connection, float, Receipt | Exception]] = deque()
         self._loop = asyncio.get_running_loop()
+        self.large = ThreadPoolExecutor(1, "spigot-large")
+        self.huge = ThreadPoolExecutor(1, "spigot-huge")
+        self.turns = Turns(self._loop)
         self._sweeper = self._loop.call_later(1.0, self._sweep)
 
     def connection(self) -> Connection:
@@ -155,6 +163,8 @@ class Edge:
         for connection in list(self.connections):
             connection.abort()
         self._sweeper.cancel()
+        self.large.shutdown(wait=False)
+        self.huge.shutdown(wait=False)
         self.questions.close()
 
     def _give_answers(self) -> None:

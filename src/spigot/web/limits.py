@@ -7,6 +7,9 @@ from typing import NamedTuple
 LARGE = 256 * 1024
 """Bodies from this size on are read on a thread of their own: the others do not wait for them."""
 
+HUGE = 4 * 1024 * 1024
+"""Bodies from this size on have another one, for each takes long."""
+
 LINGER_SECONDS = 2.0
 """How long a refused sender may go on sending before its connection is cut."""
 

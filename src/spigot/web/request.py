@@ -9,7 +9,9 @@ import httptools
 
 from spigot.errors import Refused
 from spigot.web import answers
+from spigot.web.body import Body
 from spigot.web.head import check_head, without_upgrade
+from spigot.web.limits import LARGE
 
 if TYPE_CHECKING:
     from spigot.intake import Admitted
@@ -73,18 +75,18 @@ class RequestReader:
         self._chunk = 0
         self._fields: Fields
         self._admitted: Admitted | None
-        self._body: bytes | bytearray
+        self._body: Body
         self.since = 0.0
         self._reset()
 
     @property
-    def body_size(self) -> int:
-        """Bytes of the body as far as it came."""
-        return len(self._body)
+    def left(self) -> int:
+        """How many bytes of the body are yet to come, at most."""
+        return (self._length or self._edge.limits.max_body) - self._body.size
 
     def forget(self) -> None:
         """Give back what a request takes that will not be complete."""
-        self._edge.held -= len(self._body)
+        self._edge.held -= self._body.size
         self._edge.requests -= self._counts
         self._reset()
 
@@ -149,6 +151,9 @@ class RequestReader:
             self._length = int(length)
             if self._length > edge.limits.max_body:
                 raise answers.too_large(edge.limits.max_body)
+            if self._length >= LARGE:
+                # What would not be taken in the end need not be read, nor take memory meanwhile.
+                self._check_room(edge.held + self._length)
         if edge.requests >= edge.limits.max_requests:
             raise answers.no_room("Too many requests are being read and stored at once.")
         edge.requests += 1
@@ -160,19 +165,14 @@ class RequestReader:
     def on_body(self, body: bytes) -> None:
         """Part of the body."""
         self._unread = 0
-        if isinstance(self._body, bytearray):
-            self._body += body
-        else:
-            # A list of pieces would let a sender of tiny chunks take forty times the memory.
-            self._body = bytearray(self._body + body) if self._body else body
-        edge, size = self._edge, len(self._body)
+        self._body.add(body)
+        edge, size = self._edge, self._body.size
         edge.held += len(body)
         limits = edge.limits
         if size > limits.max_body:
             raise answers.too_large(limits.max_body)
-        # Asked only where it may be no: this is the way of every webhook.
-        if edge.held > limits.memory and not limits.has_room(edge.held, max(size, self._length)):
-            raise answers.no_room("Too many webhooks are on their way to the disk at once.")
+        if edge.held > limits.memory:  # on the way of every webhook, only where it may be no
+            self._check_room(edge.held)
 
     def on_message_complete(self) -> None:
         """A request is complete."""
@@ -183,7 +183,7 @@ class RequestReader:
             self._source,
             tuple(self._headers),
             self._fields,
-            bytes(self._body),
+            self._body.whole(),
             self._parser.should_keep_alive(),
         )
         self._reset()
@@ -200,7 +200,7 @@ class RequestReader:
         self._counts = 0
         self._admitted = None
         self._source = ""
-        self._body = b""
+        self._body = Body()
 
     def _check_head(self) -> None:
         limits = self._edge.limits
@@ -212,6 +212,11 @@ class RequestReader:
             if len(self._target) + lines > limits.max_header:
                 raise answers.too_long_head(limits.max_header)
         self._unread = 0
+
+    def _check_room(self, held: int) -> None:
+        size = max(self._body.size, self._length)
+        if not self._edge.limits.has_room(held, size):
+            raise answers.no_room("Too many webhooks are on their way to the disk at once.")
 
     def _asks_upgrade(self) -> bool:
         """Tell whether the parser will stop after this head; CONNECT has no path and is refused."""
