@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help requirements run quality test package deploy lock clean
+.PHONY: help requirements run quality test soak package deploy lock clean
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -49,6 +49,10 @@ quality: $(READY) ## Check style, form and types
 
 test: $(READY) $(EMULATOR)/.ready ## Run all tests in parallel, with coverage
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --cov --cov-report term
+
+soak: $(READY) ## Kill, starve and cut off a gateway for SOAK_MINUTES (5), and check all that it promised
+	PYTHONPATH=tests$(if $(PYTHONPATH),:$(PYTHONPATH)) $(BIN)/python -m faults.soak --minutes $(or $(SOAK_MINUTES),5) \
+		$(if $(SOAK_SEED),--seed $(SOAK_SEED)) $(SOAK_OPTIONS)
 
 $(EMULATOR)/.ready: requirements/aws-emulator.txt infra/template.yaml | $(READY)
 	@set -eu; \

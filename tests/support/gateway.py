@@ -54,6 +54,7 @@ class GatewayProcess:
     Attributes:
         command: What Python is given to run it.
         under: The command that runs Python; nothing by default.
+        environment: Its environment; the next start takes it as it is then.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class GatewayProcess:
         self.log_path = directory / "gateway.log"
         self._reserved = [reserve(), reserve()]
         self.port, self.admin_port = (sock.getsockname()[1] for sock in self._reserved)
-        self._environment = {
+        self.environment = {
             name: value
             for name, value in os.environ.items()
             if not name.startswith("SPIGOT_") and name not in ("TARGET_URL", "LOG_LEVEL")
@@ -86,7 +87,7 @@ class GatewayProcess:
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
                 [*self.under, sys.executable, *self.command],
-                env=self._environment,
+                env=self.environment,
                 cwd=self.log_path.parent,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -114,8 +115,7 @@ class GatewayProcess:
 
     def signal_stop(self) -> None:
         """Send SIGTERM without waiting; see `wait`."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGTERM)
+        self.send_signal(signal.SIGTERM)
 
     def wait(self, timeout: float = PATIENCE) -> int:
         """Wait for its end and return its exit status."""
@@ -124,9 +124,22 @@ class GatewayProcess:
         self._process = None
         return status
 
-    def _end(self, number: signal.Signals) -> int:
-        assert self._process is not None, "it does not run"
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send a signal without waiting; one that has ended takes none."""
+        assert self._process is not None, "it was not launched"
         self._process.send_signal(number)
+
+    def poll(self, timeout: float) -> int:
+        """Return its exit status once it has ended by itself; `wait` for it all the same.
+
+        Raises:
+            subprocess.TimeoutExpired: It still runs.
+        """
+        assert self._process is not None, "it was not launched"
+        return self._process.wait(timeout)
+
+    def _end(self, number: signal.Signals) -> int:
+        self.send_signal(number)
         return self.wait()
 
     @property

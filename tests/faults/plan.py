@@ -1,0 +1,164 @@
+"""The plan of a soak: what goes wrong, and when. Pure; the same seed gives the same plan.
+
+Four strands run beside each other, each with its own chance: the lives of the gateway, the weather
+at Jenkins, the network, and people. Each goes on for as long as somebody asks.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from faults.launcher import POINTS, Faults
+from spigot.practice import Phase
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Step(NamedTuple):
+    """Something to do.
+
+    Attributes:
+        after: Seconds after the step before it.
+        what: What to do.
+        how: What else has to be said.
+    """
+
+    after: float
+    what: str
+    how: dict[str, Any] = {}
+
+
+class Life(NamedTuple):
+    """One life of the gateway.
+
+    Attributes:
+        faults: What goes wrong by itself.
+        seconds: How long it lasts, unless it kills itself before.
+        steps: What is done to it meanwhile.
+        ends: How it ends: ``kill``, ``stop``, or ``stop, kill`` so many seconds later.
+        grace: Those seconds.
+        from_launch: Count the seconds from the launch; else from the first good health.
+        direct: It reaches Jenkins without the faulty network.
+        old: Its database was written by the version before.
+    """
+
+    faults: Faults
+    seconds: float
+    steps: tuple[Step, ...] = ()
+    ends: str = "kill"
+    grace: float = 0.0
+    from_launch: bool = False
+    direct: bool = False
+    old: bool = False
+
+
+_PASSINGS = {"checkpoint": 60, "prune": 8, "recall": 3, "start": 1, "shutdown": 1, "migration": 3}
+"""How often a point is passed at most before it kills; 1500 for the others."""
+
+
+def lives(seed: int) -> Iterator[Life]:
+    """Yield the lives of the gateway."""
+    chance = random.Random(f"{seed} lives")
+    points = sorted(POINTS)
+    while True:
+        kind = chance.choices(
+            ("random", "point", "start", "shutdown", "stop", "disk", "stall"),
+            (22, 42, 8, 6, 6, 8, 8),
+        )[0]
+        life = Life(Faults(), chance.uniform(0.3, 3.0), direct=chance.random() < 0.5)
+        faults = Faults(prune_every=chance.choice((0.3, 1.0)), log_frames=chance.choice((50, 2000)))
+        if chance.random() < 0.15:
+            faults = faults._replace(clock=_jumps(chance))
+        if kind == "point":
+            point = chance.choice(points)
+            most = _PASSINGS.get(point.partition(":")[0], 1500)
+            nth = 1 + int((most - 1) * chance.random() ** 2)
+            faults = faults._replace(point=point, nth=nth, after=chance.uniform(0, 0.01))
+            if point.startswith("shutdown"):
+                life = life._replace(ends="stop, kill", grace=10.0)
+            elif point == "migration":
+                life = life._replace(old=True)
+            else:
+                life = life._replace(seconds=3.0)
+        elif kind == "start":
+            life = life._replace(seconds=chance.uniform(0.05, 0.7), from_launch=True)
+        elif kind == "shutdown":
+            life = life._replace(ends="stop, kill", grace=chance.uniform(0, 0.4))
+        elif kind == "stop":
+            life = life._replace(ends="stop")
+        elif kind == "disk":
+            faults, life = _disk(chance, faults, life)
+        elif kind == "stall":
+            what = chance.choice(("freeze", "lock"))
+            step = Step(chance.uniform(0.2, 1.0), what, {"seconds": chance.uniform(0.2, 1.5)})
+            life = life._replace(seconds=4.0, steps=(step,))
+        yield life._replace(faults=faults)
+
+
+def _disk(chance: random.Random, faults: Faults, life: Life) -> tuple[Faults, Life]:
+    """Fill the disk, make it read-only, or let the room that must stay free be gone."""
+    what = chance.choice(("full", "full", "nothing writable", "readonly", "no room"))
+    begins, lasts = chance.uniform(0.2, 1.0), chance.uniform(0.3, 1.5)
+    life = life._replace(seconds=begins + lasts + chance.uniform(-0.3, 1.5))
+    if what == "readonly":
+        return faults._replace(readonly=[begins + 0.5, begins + lasts + 0.5]), life
+    return faults, life._replace(steps=(Step(begins, what, {"seconds": lasts}),))
+
+
+def _jumps(chance: random.Random) -> list[list[float]]:
+    hours = (-90 * 86400.0, -3600.0, -7.0, 7.0, 3600.0, 90 * 86400.0)
+    return [[chance.uniform(0.0, 0.5), chance.choice(hours)], [chance.uniform(1, 3), 0.0]]
+
+
+def weather(seed: int) -> Iterator[Step]:
+    """Yield what becomes of Jenkins: up for most of the time, and all that it can be besides."""
+    chance = random.Random(f"{seed} weather")
+    while True:
+        yield Step(chance.uniform(4, 14), "phase", {"to": _way_down(chance)})
+        yield from _way_up(chance)
+
+
+def _way_down(chance: random.Random) -> str:
+    return chance.choices(
+        (Phase.DOWN, Phase.CLEANING_UP, Phase.HANGING, Phase.PROXY_502, Phase.PROXY_503,
+         Phase.PROXY_504, Phase.MAINTENANCE, Phase.STARTING, "blink", "slow", "errors", "busy"),
+        (6, 3, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2),
+    )[0]  # fmt: skip
+
+
+def _way_up(chance: random.Random) -> Iterator[Step]:
+    for phase in (Phase.DOWN, Phase.STARTING, Phase.EARLY_BOOT):
+        if chance.random() < 0.6:
+            yield Step(chance.uniform(0.2, 1.2), "phase", {"to": str(phase)})
+    yield Step(chance.uniform(0.2, 1.2), "phase", {"to": str(Phase.READY)})
+
+
+def network(seed: int) -> Iterator[Step]:
+    """Yield what goes wrong on the way to Jenkins and on the way to the gateway."""
+    chance = random.Random(f"{seed} network")
+    while True:
+        where = chance.choice(("jenkins", "gateway"))
+        what = chance.choice(("cut", "reset", "slow", "halves"))
+        after = chance.uniform(0.3, 2.0)
+        if what == "slow":
+            yield Step(after, "network", {"network": where, "slow": chance.uniform(0.01, 0.2)})
+            yield Step(chance.uniform(0.3, 1.0), "network", {"network": where, "slow": 0.0})
+        elif what == "halves":
+            yield Step(after, "network", {"network": where, "halves": chance.randint(1, 5)})
+        else:
+            yield Step(after, "network", {"network": where, "cut": what})
+
+
+def people(seed: int) -> Iterator[Step]:
+    """Yield what people do: close and open the valve, replay, drop."""
+    chance = random.Random(f"{seed} people")
+    while True:
+        what = chance.choice(("valve", "replay", "replay dead", "drop"))
+        after = chance.uniform(1.0, 5.0)
+        if what == "valve":
+            yield Step(after, "off")
+            yield Step(chance.uniform(0.2, 2.0), "on")
+        else:
+            yield Step(after, what, {"count": chance.randint(1, 20)})
