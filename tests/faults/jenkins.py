@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from faults.net import Network
-from faults.records import Cause, Journal, Taken, digest, split_key
 from spigot.practice import Phase, PracticeJenkins
 from spigot.practice.faults import Fault
 from support.gateway import PATIENCE, reserve
 from support.provider import SECRET
+from support.records import Cause, Journal, Taken, digest, split_key
 
 if TYPE_CHECKING:
     from spigot.practice import Visit

@@ -16,14 +16,14 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from spigot import app, drain, ports, steady
-from spigot.stores import database, recalls, settlements, upkeep, writer
+from spigot import app, drain, steady
+from spigot.stores import database, upkeep, writer
 from spigot.stores import sqlite as sqlite_store
 from spigot.web import edge
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 
 class Faults(NamedTuple):
@@ -43,8 +43,8 @@ class Faults(NamedTuple):
     point: str = ""
     nth: int = 1
     after: float = 0.0
-    clock: list[list[float]] = []
-    readonly: list[float] = []
+    clock: Sequence[Sequence[float]] = ()
+    readonly: Sequence[float] = ()
     prune_every: float = 1.0
     log_frames: int = 2000
     broken: str = ""
@@ -140,7 +140,9 @@ def _statements(trap: Trap) -> None:
     database._statements = statements
 
 
-def _replace(owner: Any, name: str, how: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
+def _replace(
+    owner: Any, name: str, how: Callable[[Callable[..., Any]], Callable[..., Any]]
+) -> None:
     setattr(owner, name, how(getattr(owner, name)))
 
 
@@ -169,7 +171,7 @@ POINTS: dict[str, Callable[[Trap], None]] = {
 """Where a gateway can kill itself."""
 
 
-def jump(jumps: list[list[float]], began: float) -> None:
+def jump(jumps: Sequence[Sequence[float]], began: float) -> None:
     """Let the clock of this process jump."""
     true = time.time
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 import struct
+from collections import deque
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class Pipe(asyncio.Protocol):
         self.peer: Pipe | None = None
         self._transport: asyncio.Transport | None = None
         self._early: list[bytes] = []
-        self._later = 0
+        self._late: deque[bytes] = deque()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take part in whatever happens to the network."""
@@ -95,14 +96,15 @@ class Pipe(asyncio.Protocol):
         """Pass data on, now or later."""
         if self.network.halve(self, data):
             return
-        if self.network.slow or self._later:
-            self._later += 1
-            asyncio.get_running_loop().call_later(self.network.slow, self._pass, data)
+        if self.network.slow or self._late:
+            self._late.append(data)
+            asyncio.get_running_loop().call_later(self.network.slow, self._pass)
         elif self.peer is not None:
             self.peer.write(data)
 
-    def _pass(self, data: bytes) -> None:
-        self._later -= 1
+    def _pass(self) -> None:
+        """Pass on what has waited for longest: a timer that is set later may ring earlier."""
+        data = self._late.popleft()
         if self.peer is not None:
             self.peer.write(data)
 

@@ -27,7 +27,7 @@ class Step(NamedTuple):
 
     after: float
     what: str
-    how: dict[str, Any] = {}
+    how: dict[str, Any]
 
 
 class Life(NamedTuple):
@@ -54,69 +54,83 @@ class Life(NamedTuple):
     old: bool = False
 
 
-_PASSINGS = {"checkpoint": 60, "prune": 8, "recall": 3, "start": 1, "shutdown": 1, "migration": 3}
+_PASSINGS = {"checkpoint": 60, "prune": 8, "recall": 3, "start": 1, "shutdown": 1, "migration": 1}
 """How often a point is passed at most before it kills; 1500 for the others."""
 
 
 def lives(seed: int) -> Iterator[Life]:
     """Yield the lives of the gateway."""
     chance = random.Random(f"{seed} lives")
-    points = sorted(POINTS)
+    kinds = {_random: 22, _point: 42, _start: 8, _shutdown: 6, _stop: 6, _disk: 8, _stall: 8}
     while True:
-        kind = chance.choices(
-            ("random", "point", "start", "shutdown", "stop", "disk", "stall"),
-            (22, 42, 8, 6, 6, 8, 8),
-        )[0]
-        life = Life(Faults(), chance.uniform(0.3, 3.0), direct=chance.random() < 0.5)
         faults = Faults(prune_every=chance.choice((0.3, 1.0)), log_frames=chance.choice((50, 2000)))
         if chance.random() < 0.15:
             faults = faults._replace(clock=_jumps(chance))
-        if kind == "point":
-            point = chance.choice(points)
-            most = _PASSINGS.get(point.partition(":")[0], 1500)
-            nth = 1 + int((most - 1) * chance.random() ** 2)
-            faults = faults._replace(point=point, nth=nth, after=chance.uniform(0, 0.01))
-            if point.startswith("shutdown"):
-                life = life._replace(ends="stop, kill", grace=10.0)
-            elif point == "migration":
-                life = life._replace(old=True)
-            else:
-                life = life._replace(seconds=3.0)
-        elif kind == "start":
-            life = life._replace(seconds=chance.uniform(0.05, 0.7), from_launch=True)
-        elif kind == "shutdown":
-            life = life._replace(ends="stop, kill", grace=chance.uniform(0, 0.4))
-        elif kind == "stop":
-            life = life._replace(ends="stop")
-        elif kind == "disk":
-            faults, life = _disk(chance, faults, life)
-        elif kind == "stall":
-            what = chance.choice(("freeze", "lock"))
-            step = Step(chance.uniform(0.2, 1.0), what, {"seconds": chance.uniform(0.2, 1.5)})
-            life = life._replace(seconds=4.0, steps=(step,))
-        yield life._replace(faults=faults)
+        life = Life(faults, chance.uniform(0.5, 4.0), direct=chance.random() < 0.5)
+        (kind,) = chance.choices(list(kinds), list(kinds.values()))
+        yield kind(chance, life)
 
 
-def _disk(chance: random.Random, faults: Faults, life: Life) -> tuple[Faults, Life]:
+def _random(_: random.Random, life: Life) -> Life:
+    """Kill it at any moment."""
+    return life
+
+
+def _point(chance: random.Random, life: Life) -> Life:
+    """Let it kill itself at a named point."""
+    point = chance.choice(sorted(POINTS))
+    most = _PASSINGS.get(point.partition(":")[0], 1500)
+    nth = 1 + int((most - 1) * chance.random() ** 2)
+    faults = life.faults._replace(point=point, nth=nth, after=chance.uniform(0, 0.01))
+    if point.startswith("shutdown"):
+        return life._replace(faults=faults, ends="stop, kill", grace=10.0)
+    return life._replace(faults=faults, seconds=4.0, old=point == "migration")
+
+
+def _start(chance: random.Random, life: Life) -> Life:
+    """Kill it before it has started, or soon after."""
+    old = chance.random() < 0.3
+    return life._replace(seconds=chance.uniform(0.05, 0.7), from_launch=True, old=old)
+
+
+def _shutdown(chance: random.Random, life: Life) -> Life:
+    """Kill it while it stops."""
+    return life._replace(ends="stop, kill", grace=chance.uniform(0, 0.4))
+
+
+def _stop(_: random.Random, life: Life) -> Life:
+    """Let it stop in peace."""
+    return life._replace(ends="stop")
+
+
+def _stall(chance: random.Random, life: Life) -> Life:
+    """Freeze it, or keep it from writing."""
+    what = chance.choice(("freeze", "lock"))
+    step = Step(chance.uniform(0.2, 1.0), what, {"seconds": chance.uniform(0.2, 1.5)})
+    return life._replace(seconds=4.0, steps=(step,))
+
+
+def _disk(chance: random.Random, life: Life) -> Life:
     """Fill the disk, make it read-only, or let the room that must stay free be gone."""
     what = chance.choice(("full", "full", "nothing writable", "readonly", "no room"))
     begins, lasts = chance.uniform(0.2, 1.0), chance.uniform(0.3, 1.5)
     life = life._replace(seconds=begins + lasts + chance.uniform(-0.3, 1.5))
     if what == "readonly":
-        return faults._replace(readonly=[begins + 0.5, begins + lasts + 0.5]), life
-    return faults, life._replace(steps=(Step(begins, what, {"seconds": lasts}),))
+        spell = (begins + 0.5, begins + lasts + 0.5)
+        return life._replace(faults=life.faults._replace(readonly=spell))
+    return life._replace(steps=(Step(begins, what, {"seconds": lasts}),))
 
 
-def _jumps(chance: random.Random) -> list[list[float]]:
+def _jumps(chance: random.Random) -> tuple[tuple[float, float], ...]:
     hours = (-90 * 86400.0, -3600.0, -7.0, 7.0, 3600.0, 90 * 86400.0)
-    return [[chance.uniform(0.0, 0.5), chance.choice(hours)], [chance.uniform(1, 3), 0.0]]
+    return ((chance.uniform(0.0, 0.5), chance.choice(hours)), (chance.uniform(1, 3), 0.0))
 
 
 def weather(seed: int) -> Iterator[Step]:
     """Yield what becomes of Jenkins: up for most of the time, and all that it can be besides."""
     chance = random.Random(f"{seed} weather")
     while True:
-        yield Step(chance.uniform(4, 14), "phase", {"to": _way_down(chance)})
+        yield Step(chance.uniform(6, 24), "phase", {"to": _way_down(chance)})
         yield from _way_up(chance)
 
 
@@ -158,7 +172,7 @@ def people(seed: int) -> Iterator[Step]:
         what = chance.choice(("valve", "replay", "replay dead", "drop"))
         after = chance.uniform(1.0, 5.0)
         if what == "valve":
-            yield Step(after, "off")
-            yield Step(chance.uniform(0.2, 2.0), "on")
+            yield Step(after, "off", {})
+            yield Step(chance.uniform(0.2, 2.0), "on", {})
         else:
             yield Step(after, what, {"count": chance.randint(1, 20)})

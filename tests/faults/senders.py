@@ -18,8 +18,8 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-from faults.records import Sent, digest, key_of
 from support.provider import SECRET
+from support.records import Sent, digest, key_of
 
 LAG = 5.0
 """Seconds of webhooks that a sender makes up for at most, when the gateway was away."""
@@ -127,7 +127,10 @@ class Sender(threading.Thread):
         headers = (
             (b"User-Agent", b"GitHub-Hookshot/044aadd"),
             (b"X-GitHub-Delivery", key_of(lane, number).encode()),
-            (b"X-Hub-Signature-256", b"sha256=" + hmac.digest(secret, body, "sha256").hex().encode()),
+            (
+                b"X-Hub-Signature-256",
+                b"sha256=" + hmac.digest(secret, body, "sha256").hex().encode(),
+            ),
             *target.headers,
         )
         head = [b"POST %s HTTP/1.1" % target.path.encode(), b"Host: hooks.example"]
@@ -157,9 +160,7 @@ class Sender(threading.Thread):
             promised = 200 <= status < 300
             if not promised:
                 self._over.wait(0.05)
-        return Sent(
-            webhook.lane, webhook.number, webhook.mark, times, promised, webhook.refusable
-        )
+        return Sent(webhook.lane, webhook.number, webhook.mark, times, promised, webhook.refusable)
 
     def _read(self, sock: socket.socket) -> int:
         """Read one answer and return its status."""

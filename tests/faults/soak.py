@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import json
 import os
+import random
 import resource
 import shutil
 import signal
@@ -25,14 +26,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from faults import plan
-from faults.checker import Checker, Findings, Rules
 from faults.jenkins import CAUSES, TAKEN, ControlledProcess
-from faults.records import Cause, Journal, read_causes, read_sent, read_taken
 from faults.senders import HARMLESS, Order
 from spigot.errors import SpigotError
 from spigot.stores.history import Selection
 from spigot.webhook import State
+from support.checker import Checker, Rules
 from support.gateway import PATIENCE, GatewayProcess
+from support.records import Cause, Journal, read_causes, read_sent, read_taken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,12 +44,12 @@ if TYPE_CHECKING:
 TESTS = Path(__file__).parent.parent
 READ_TIMEOUT = 2.0
 RECALL = 2.0
-RECALL_SLACK = 60.0
+RECALL_SLACK = 15.0
 
 SETTINGS = {
     "SPIGOT_RETRY_DELAYS": "0.1,0.2,0.5,1,1,2,2,2,2,2",
     "SPIGOT_SETTLE_AFTER": "1",
-    "SPIGOT_PROBE_EVERY": "0.5",
+    "SPIGOT_PROBE_EVERY": "0.1",
     "SPIGOT_PROBE_TIMEOUT": "1",
     "SPIGOT_READ_TIMEOUT": f"{READ_TIMEOUT:.0f}",
     "SPIGOT_CONNECT_TIMEOUT": "1",
@@ -75,7 +76,7 @@ class Options(NamedTuple):
 
     minutes: float
     seed: int
-    rate: float = 500.0
+    rate: float = 320.0
     senders: int = 8
     lanes: int = 16
     refusable: int = 500
@@ -130,7 +131,7 @@ class Soak:
         os.environ["PYTHONPATH"] = self._gateway.environment["PYTHONPATH"] = os.pathsep.join(paths)
         self._jenkins = ControlledProcess(directory, self._gateway.port)
         self._journal = Journal((directory / "causes.log").open("w", encoding="utf-8"))
-        self._chance = plan.random.Random(f"{options.seed} choices")
+        self._chance = random.Random(f"{options.seed} choices")
         self.ends: Counter[str] = Counter()
         self.did: Counter[str] = Counter()
         self.starts: list[float] = []
@@ -182,6 +183,8 @@ class Soak:
         if not life.from_launch:
             self._await_health(began)
             began = time.monotonic()
+        if faults.clock:
+            self._note(began, "clock")
         for name in ("clock", "readonly"):
             self.did[name] += bool(getattr(faults, name))
         end = began + life.seconds
@@ -347,8 +350,8 @@ class Soak:
         rules = Rules(READ_TIMEOUT * 0.9, RECALL + RECALL_SLACK, HARMLESS)
         checker = Checker(rules, read_causes(directory / "causes.log", directory / CAUSES))
         for path in sorted(directory.glob("sent-*.log")):
-            checker.sent(read_sent(path))
-        checker.taken(read_taken(directory / TAKEN))
+            checker.add_sent(read_sent(path))
+        checker.add_taken(read_taken(directory / TAKEN))
         dead, problems = look_at(self._gateway.data / "spigot.db")
         found = checker.findings(dead)
         unexpected = {key: value for key, value in self.answers["answers"].items()
@@ -360,16 +363,16 @@ class Soak:
         return {
             "minutes": round(seconds / 60, 1),
             "seed": options.seed,
-            "promised": found.promised,
-            "promised a second": round(found.promised / seconds),
+            "promised": checker.promised,
+            "promised a second": round(checker.promised / seconds),
             "kills": sum(kills.values()),
             "kills by point": kills,
             "stops": self.ends["stop"],
             "what else happened": dict(sorted(self.did.items())),
             "answers": self.answers,
-            "taken": found.taken,
-            "dead or dropped": found.dead,
-            "duplicates": found.duplicates,
+            "taken": checker.taken,
+            "dead or dropped": checker.ended,
+            "duplicates": dict(sorted(checker.explained.items())),
             "lost": len(found.lost),
             "out of order": len(found.overtaken),
             "altered": len(found.altered),

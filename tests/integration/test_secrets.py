@@ -121,7 +121,7 @@ class Seen:
             self.texts.append(("the report", db.execute("SELECT * FROM gateway").fetchone()[0]))
 
     def command(self, *words: str) -> str:
-        done = CliRunner(env=self.gateway._environment).invoke(main, words)
+        done = CliRunner(env=self.gateway.environment).invoke(main, words)
         self.texts.append((f"spigot {words[0]}", f"{done.output} {done.exc_info}"))
         return done.stdout
 

@@ -62,6 +62,11 @@ class Taken(NamedTuple):
     digest: str
 
     @property
+    def key(self) -> str:
+        """Its delivery id."""
+        return key_of(self.lane, self.number)
+
+    @property
     def line(self) -> str:
         """The line that `read_taken` reads."""
         return (
