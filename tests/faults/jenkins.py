@@ -83,6 +83,7 @@ class Controlled:
             for network in self._networks.values():
                 self._do(network.close())
         self._taken.close()
+        self._journal.close()
 
     def _obey(self, order: dict[str, Any]) -> None:
         match order:
@@ -92,8 +93,9 @@ class Controlled:
                 self._reboot()
             case {"delay": seconds}:
                 self._jenkins.delay = seconds
-            case {"fault": fault}:
-                self._jenkins.fault("/", Fault(**fault) if fault else None)
+            case {"fault": fault}:  # the probe meets none of it
+                for path in ("/github-webhook/", "/generic-webhook-trigger/"):
+                    self._jenkins.fault(path, Fault(**fault) if fault else None)
             case {"network": name, "cut": how}:
                 self._loop.call_soon_threadsafe(
                     lambda: self._networks[name].cut(reset=how == "reset")

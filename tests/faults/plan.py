@@ -1,19 +1,18 @@
 """The plan of a soak: what goes wrong, and when. Pure; the same seed gives the same plan.
 
-Four strands run beside each other, each with its own chance: the lives of the gateway, the weather
-at Jenkins, the network, and people. Each goes on for as long as somebody asks.
+The lives of the gateway follow one another. Beside them run strands of steps, each with its own
+chance: the weather at Jenkins, the network, and people. All go on for as long as somebody asks.
 """
 
 from __future__ import annotations
 
+import itertools
 import random
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 from faults.launcher import POINTS, Faults
 from spigot.practice import Phase
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 class Step(NamedTuple):
@@ -52,6 +51,41 @@ class Life(NamedTuple):
     from_launch: bool = False
     direct: bool = False
     old: bool = False
+
+
+class Plan(NamedTuple):
+    """All that goes wrong in a soak.
+
+    Attributes:
+        lives: Of the gateway, one after the other.
+        strands: Of steps, beside each other.
+        power: Each kill is a power cut.
+    """
+
+    lives: Iterator[Life]
+    strands: tuple[Iterator[Step], ...]
+    power: bool = False
+
+
+def everything(seed: int) -> Plan:
+    """Return the plan of a soak."""
+    return Plan(lives(seed), (weather(seed), network(seed), people(seed)))
+
+
+def trial(broken: str = "", *, power: bool = False) -> Plan:
+    """Return the plan of a short trial of the checker: kills, and a Jenkins that errs and restarts.
+
+    Args:
+        broken: A promise that the gateway breaks on purpose.
+        power: Each kill is a power cut.
+    """
+    life = Life(Faults(broken=broken, prune_every=0.2), 1.5, direct=True)
+    errs = [
+        *[Step(0.3, "phase", {"to": "errors"})] * 6,
+        Step(0.3, "phase", {"to": str(Phase.DOWN)}),
+        Step(0.3, "phase", {"to": str(Phase.READY)}),
+    ]
+    return Plan(itertools.repeat(life), (itertools.cycle(errs),), power)
 
 
 _PASSINGS = {"checkpoint": 60, "prune": 8, "recall": 3, "start": 1, "shutdown": 1, "migration": 1}

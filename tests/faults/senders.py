@@ -21,7 +21,7 @@ from typing import NamedTuple
 from support.provider import SECRET
 from support.records import Sent, digest, key_of
 
-LAG = 5.0
+LAG = 10.0
 """Seconds of webhooks that a sender makes up for at most, when the gateway was away."""
 
 ANSWER_SECONDS = 10.0

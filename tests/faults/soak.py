@@ -25,7 +25,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from faults import plan
+from faults import power
+from faults.plan import everything
 from faults.jenkins import CAUSES, TAKEN, ControlledProcess
 from faults.senders import HARMLESS, Order
 from spigot.errors import SpigotError
@@ -38,22 +39,24 @@ from support.records import Cause, Journal, read_causes, read_sent, read_taken
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from faults.plan import Life, Step
+    from faults.plan import Life, Plan, Step
     from spigot.stores.sqlite import SqliteStore
 
 TESTS = Path(__file__).parent.parent
 READ_TIMEOUT = 2.0
 RECALL = 2.0
+PARALLEL = 16
 RECALL_SLACK = 15.0
 
 SETTINGS = {
     "SPIGOT_RETRY_DELAYS": "0.1,0.2,0.5,1,1,2,2,2,2,2",
-    "SPIGOT_SETTLE_AFTER": "1",
+    "SPIGOT_SETTLE_AFTER": "0.5",
     "SPIGOT_PROBE_EVERY": "0.1",
     "SPIGOT_PROBE_TIMEOUT": "1",
     "SPIGOT_READ_TIMEOUT": f"{READ_TIMEOUT:.0f}",
     "SPIGOT_CONNECT_TIMEOUT": "1",
     "SPIGOT_RECALL": f"{RECALL:.0f}",
+    "SPIGOT_PARALLEL": f"{PARALLEL}",
     "SPIGOT_MIN_FREE": "1MiB",
     "SPIGOT_KEEP_DELIVERED": "30s",
     "SPIGOT_KEEP_DEAD": "3650d",
@@ -62,25 +65,23 @@ SETTINGS = {
 
 
 class Options(NamedTuple):
-    """How long a soak goes on, and how hard.
+    """How hard a soak is.
 
     Attributes:
-        minutes: For how long things go wrong.
-        seed: The plan.
+        seconds: For how long things go wrong.
+        seed: For all that is left to chance.
         rate: Webhooks a second that are sent.
         senders: How many threads send.
         lanes: Of each sender.
         refusable: One webhook in so many is one that Jenkins refuses for good.
-        broken: A promise that the gateway breaks on purpose.
     """
 
-    minutes: float
+    seconds: float
     seed: int
-    rate: float = 320.0
+    rate: float = 400.0
     senders: int = 8
     lanes: int = 16
     refusable: int = 500
-    broken: str = ""
 
 
 class Strand(threading.Thread):
@@ -120,15 +121,18 @@ class Soak:
 
     Args:
         directory: Where all of it is written.
+        wrong: What goes wrong.
         options: How long and how hard.
     """
 
-    def __init__(self, directory: Path, options: Options) -> None:
+    def __init__(self, directory: Path, wrong: Plan, options: Options) -> None:
         self._directory = directory
+        self._plan = wrong
         self._options = options
+        self._trace = directory / "trace"
         self._gateway = GatewayProcess(directory, "http://127.0.0.1:1", SETTINGS)
         paths = [str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])]
-        os.environ["PYTHONPATH"] = self._gateway.environment["PYTHONPATH"] = os.pathsep.join(paths)
+        self._gateway.environment["PYTHONPATH"] = os.pathsep.join(paths)
         self._jenkins = ControlledProcess(directory, self._gateway.port)
         self._journal = Journal((directory / "causes.log").open("w", encoding="utf-8"))
         self._chance = random.Random(f"{options.seed} choices")
@@ -141,18 +145,14 @@ class Soak:
 
     def run(self) -> dict[str, Any]:
         """Let everything go wrong for the time, then end in peace; return the summary."""
-        options, began = self._options, time.monotonic()
+        began = time.monotonic()
         senders = self._start_senders()
-        strands = [
-            Strand(plan.weather(options.seed), self._weather),
-            Strand(plan.network(options.seed), self._network),
-            Strand(plan.people(options.seed), self._people),
-        ]
+        strands = [Strand(steps, self._do) for steps in self._plan.strands]
         for strand in strands:
             strand.start()
         try:
-            for life in plan.lives(options.seed):
-                if time.monotonic() > began + options.minutes * 60:
+            for life in self._plan.lives:
+                if time.monotonic() > began + self._options.seconds:
                     break
                 self._live(life)
             for strand in strands:
@@ -167,17 +167,21 @@ class Soak:
             senders.wait()
             self._gateway.close()
             self._jenkins.close()
+            self._journal.close()
         return self._summary(took)
 
     # --- the gateway -------------------------------------------------------------------------
 
     def _live(self, life: Life) -> None:
-        gateway, faults = self._gateway, life.faults._replace(broken=self._options.broken)
+        gateway, faults = self._gateway, life.faults
         if life.old and gateway.data.exists():
             self.did["migrations prepared"] += make_old(gateway.data / "spigot.db")
         port = self._jenkins.ports.jenkins if life.direct else self._jenkins.ports.to_jenkins
         gateway.environment["TARGET_URL"] = f"http://127.0.0.1:{port}"
-        gateway.command = ["-m", "faults.launcher", json.dumps(faults._asdict())]
+        gateway.command = [
+            *(power.traced(self._trace) if self._plan.power else ()),
+            *(sys.executable, "-m", "faults.launcher", json.dumps(faults._asdict())),
+        ]
         began = time.monotonic()
         gateway.launch()
         if not life.from_launch:
@@ -213,6 +217,8 @@ class Soak:
                         self.problems.append("a stop took too long")
         status = gateway.wait()
         at = time.monotonic()
+        if self._plan.power:
+            power.cut(gateway.data / "spigot.db", self._trace)
         if status == -signal.SIGKILL:
             self._note(at, f"kill: {how or life.faults.point}")
             self.ends[how or life.faults.point] += 1
@@ -240,6 +246,14 @@ class Soak:
             return None
 
     # --- the strands -------------------------------------------------------------------------
+
+    def _do(self, step: Step) -> None:
+        if step.what == "phase":
+            self._weather(step)
+        elif step.what == "network":
+            self._network(step)
+        else:
+            self._people(step)
 
     def _weather(self, step: Step) -> None:
         to, jenkins = step.how["to"], self._jenkins
@@ -319,11 +333,7 @@ class Soak:
         self._jenkins.order(delay=0.0)
         self._jenkins.order(phase="ready")
         self._gateway.environment["TARGET_URL"] = f"http://127.0.0.1:{self._jenkins.ports.jenkins}"
-        if self._options.broken:
-            faults = {"broken": self._options.broken}
-            self._gateway.command = ["-m", "faults.launcher", json.dumps(faults)]
-        else:
-            self._gateway.command = ["-m", "spigot", "serve"]
+        self._gateway.command = [sys.executable, "-m", "spigot", "serve"]
         self.starts.append(self._gateway.start())
         with closing(self._gateway.store()) as store:
             store.panel.set_valve(on=True)
@@ -347,7 +357,7 @@ class Soak:
 
     def _summary(self, seconds: float) -> dict[str, Any]:
         directory, options = self._directory, self._options
-        rules = Rules(READ_TIMEOUT * 0.9, RECALL + RECALL_SLACK, HARMLESS)
+        rules = Rules(READ_TIMEOUT * 0.9, RECALL + RECALL_SLACK, HARMLESS, PARALLEL)
         checker = Checker(rules, read_causes(directory / "causes.log", directory / CAUSES))
         for path in sorted(directory.glob("sent-*.log")):
             checker.add_sent(read_sent(path))
@@ -484,7 +494,8 @@ def main() -> int:
     directory = given.directory or Path(tempfile.mkdtemp(prefix="spigot-soak-"))
     directory.mkdir(parents=True, exist_ok=True)
     print(f"Soak with seed {seed} for {given.minutes:g} minutes in {directory}", flush=True)
-    summary = Soak(directory, Options(given.minutes, seed, given.rate)).run()
+    options = Options(given.minutes * 60, seed, given.rate)
+    summary = Soak(directory, everything(seed), options).run()
     text = json.dumps(summary, indent=2)
     print(text)
     (given.summary or directory / "summary.json").write_text(text + "\n")

@@ -75,11 +75,13 @@ class Rules(NamedTuple):
         patience: Seconds after which Spigot takes an answer for lost.
         recall: Seconds before the end of a boot of Jenkins whose webhooks may be recalled.
         harmless: How the lanes begin in which that may happen.
+        parallel: How many webhooks are on their way to Jenkins at once at most.
     """
 
     patience: float
     recall: float
     harmless: str
+    parallel: int
 
 
 class Lane:
@@ -136,6 +138,7 @@ class Checker:
         self._boots: list[float] = []
         self._clocks: list[float] = []
         self._ends: list[tuple[float, str]] = []
+        self._used: Counter[int] = Counter()
         for at, kind, key in causes:
             match kind:
                 case "replay":
@@ -184,12 +187,6 @@ class Checker:
     def _explain(self, lane: Lane, one: Taken, rules: Rules) -> str:
         """Say where a repetition comes from; empty if from nothing that is known."""
         before = lane.at[one.number]
-        # As long as one is not settled, nothing else of its lane is sent.
-        if lane.last == one.number:
-            if cause := self._between(before, one.at):
-                return cause
-            if lane.took[one.number] >= rules.patience:
-                return "timeout"
         if one.boot != lane.boots[one.number] and one.lane.startswith(rules.harmless):
             if before >= self._boots[one.boot - 1] - rules.recall:
                 return "restart of Jenkins"
@@ -197,6 +194,12 @@ class Checker:
             index = bisect_right(self._clocks, before - CLOCK_SECONDS)
             if index < len(self._clocks) and self._clocks[index] <= one.at:
                 return "restart of Jenkins, the clock moved"
+        # As long as one is not settled, nothing else of its lane is sent.
+        if lane.last == one.number:
+            if cause := self._between(before, one.at, rules.parallel):
+                return cause
+            if lane.took[one.number] >= rules.patience:
+                return "timeout"
         replays = self._replays.get(one.key)
         if replays and replays[0] <= one.at:
             replays.pop(0)
@@ -206,11 +209,18 @@ class Checker:
             return "sent again by its sender"
         return ""
 
-    def _between(self, since: float, until: float) -> str:
-        """Return what happened between two arrivals; empty if nothing did."""
-        index = bisect_right(self._ends, (since - SLACK, ""))
-        if index < len(self._ends) and self._ends[index][0] <= until:
-            return self._ends[index][1]
+    def _between(self, since: float, until: float, most: int) -> str:
+        """Return what happened between two arrivals; empty if nothing did.
+
+        One cause explains `most` repetitions: no more were on their way.
+        """
+        for index in range(bisect_right(self._ends, (since - SLACK, "")), len(self._ends)):
+            at, kind = self._ends[index]
+            if at > until:
+                break
+            if self._used[index] < most:
+                self._used[index] += 1
+                return kind
         return ""
 
     def findings(self, dead: Collection[str] = ()) -> Findings:

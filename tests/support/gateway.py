@@ -52,8 +52,7 @@ class GatewayProcess:
         environment: Settings by variable, over `FAST`.
 
     Attributes:
-        command: What Python is given to run it.
-        under: The command that runs Python; nothing by default.
+        command: What runs it.
         environment: Its environment; the next start takes it as it is then.
     """
 
@@ -77,8 +76,7 @@ class GatewayProcess:
             "SPIGOT_PROXY": "none",
             **(environment or {}),
         }
-        self.command = ["-m", "spigot", "serve"]
-        self.under: list[str] = []
+        self.command = [sys.executable, "-m", "spigot", "serve"]
         self._process: subprocess.Popen[bytes] | None = None
 
     def launch(self) -> None:
@@ -86,7 +84,7 @@ class GatewayProcess:
         assert self._process is None, "it runs already"
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
-                [*self.under, sys.executable, *self.command],
+                self.command,
                 env=self.environment,
                 cwd=self.log_path.parent,
                 stdin=subprocess.DEVNULL,

@@ -156,3 +156,7 @@ class Journal:
         """Write one down."""
         self._file.write(cause.line)
         self._file.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
