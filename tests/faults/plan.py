@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from faults.launcher import POINTS, Faults
 from spigot.practice import Phase
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class Step(NamedTuple):
@@ -79,13 +81,14 @@ def trial(broken: str = "", *, power: bool = False) -> Plan:
         broken: A promise that the gateway breaks on purpose.
         power: Each kill is a power cut.
     """
-    life = Life(Faults(broken=broken, prune_every=0.2), 1.5, direct=True)
-    errs = [
-        *[Step(0.3, "phase", {"to": "errors"})] * 6,
-        Step(0.3, "phase", {"to": str(Phase.DOWN)}),
-        Step(0.3, "phase", {"to": str(Phase.READY)}),
+    life = Life(Faults(broken=broken, prune_every=0.2), 2.5, direct=True)
+    weather = [
+        Step(0.4, "phase", {"to": str(Phase.DOWN)}),
+        Step(0.4, "phase", {"to": str(Phase.READY)}),
+        Step(0.0, "phase", {"to": "errors", "times": 10_000}),
+        Step(1.5, "phase", {"to": str(Phase.READY)}),
     ]
-    return Plan(itertools.repeat(life), (itertools.cycle(errs),), power)
+    return Plan(itertools.repeat(life), (itertools.cycle(weather),), power)
 
 
 _PASSINGS = {"checkpoint": 60, "prune": 8, "recall": 3, "start": 1, "shutdown": 1, "migration": 1}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _CALL = re.compile(r"^\d+ +(\w+)\(\d+<([^>]*)>(?:, \"\"\.*, (\d+), (\d+))?")
-_RESUMED = re.compile(r"^\d+ +<\.\.\. (\w+) resumed>")
+_RESUMED = re.compile(r"^\d+ +<\.\.\. (fdatasync|fsync) resumed>")
 _END = re.compile(r"^\d+ +\+\+\+ (killed by|exited with)", re.MULTILINE)
 
 
@@ -60,9 +60,8 @@ def unsynced_from(trace: str, path: str) -> int | None:
                 covered[thread] = set(pending)
             elif line.endswith("= 0"):
                 pending.clear()
-        elif (found := _RESUMED.match(line)) and found[1] in ("fdatasync", "fsync"):
-            if line.endswith("= 0"):
-                pending -= covered.pop(thread, set())
+        elif _RESUMED.match(line) and line.endswith("= 0"):
+            pending -= covered.pop(thread, set())
     return min(pending, default=None)
 
 

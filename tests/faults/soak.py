@@ -26,8 +26,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from faults import power
-from faults.plan import everything
 from faults.jenkins import CAUSES, TAKEN, ControlledProcess
+from faults.plan import everything
 from faults.senders import HARMLESS, Order
 from spigot.errors import SpigotError
 from spigot.stores.history import Selection
@@ -50,7 +50,7 @@ RECALL_SLACK = 15.0
 
 SETTINGS = {
     "SPIGOT_RETRY_DELAYS": "0.1,0.2,0.5,1,1,2,2,2,2,2",
-    "SPIGOT_SETTLE_AFTER": "0.5",
+    "SPIGOT_SETTLE_AFTER": "0.2",
     "SPIGOT_PROBE_EVERY": "0.1",
     "SPIGOT_PROBE_TIMEOUT": "1",
     "SPIGOT_READ_TIMEOUT": f"{READ_TIMEOUT:.0f}",
@@ -265,7 +265,7 @@ class Soak:
         elif to == "slow":
             jenkins.order(delay=0.05)
         elif to == "errors":
-            jenkins.order(fault={"status": 500, "times": 20})
+            jenkins.order(fault={"status": 500, "times": step.how.get("times", 20)})
         elif to == "busy":
             headers = [["Retry-After", "1"]]
             jenkins.order(fault={"status": 429, "headers": headers, "times": 5})
@@ -389,7 +389,8 @@ class Soak:
             "unexplained": len(found.unexplained),
             "longest start, s": round(max(self.starts, default=0.0), 2),
             "peak memory, MiB": self.memory >> 20,
-            "violations": found.violations + problems,
+            "violations": len(found.violations) + len(problems),
+            "the first of them": (problems + found.violations)[:20],
         }
 
 
@@ -500,7 +501,7 @@ def main() -> int:
     print(text)
     (given.summary or directory / "summary.json").write_text(text + "\n")
     if summary["violations"]:
-        print(f"{len(summary['violations'])} violations; the evidence is in {directory}")
+        print(f"{summary['violations']} violations; the evidence is in {directory}")
         return 1
     if given.directory is None:
         shutil.rmtree(directory)

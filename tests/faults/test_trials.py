@@ -13,7 +13,7 @@ from faults.soak import Options, Soak
 if TYPE_CHECKING:
     from pathlib import Path
 
-OPTIONS = Options(seconds=4.0, seed=1, rate=600, senders=2, lanes=8, refusable=0)
+OPTIONS = Options(seconds=5.0, seed=1, rate=600, senders=2, lanes=8, refusable=0)
 
 without_strace = pytest.mark.skipif(
     shutil.which("strace") is None, reason="strace is not here: it writes down what was synced"
@@ -45,6 +45,6 @@ def test_it_has_nothing_to_report_of_a_gateway_that_keeps_its_promises(
     power: bool, tmp_path: Path
 ) -> None:
     summary = Soak(tmp_path, trial(power=power), OPTIONS).run()
-    assert summary["violations"] == []
+    assert summary["the first of them"] == []
     assert summary["promised"] > 0
     assert summary["kills"] > 0
