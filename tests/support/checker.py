@@ -7,7 +7,7 @@ records with some tens of bytes for each, and asks of each repetition where it c
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -74,12 +74,14 @@ class Rules(NamedTuple):
     Attributes:
         patience: Seconds after which Spigot takes an answer for lost.
         recall: Seconds before the end of a boot of Jenkins whose webhooks may be recalled.
+        notice: Seconds until Spigot sees that Jenkins has begun a new boot.
         harmless: How the lanes begin in which that may happen.
         parallel: How many webhooks are on their way to Jenkins at once at most.
     """
 
     patience: float
     recall: float
+    notice: float
     harmless: str
     parallel: int
 
@@ -187,12 +189,17 @@ class Checker:
     def _explain(self, lane: Lane, one: Taken, rules: Rules) -> str:
         """Say where a repetition comes from; empty if from nothing that is known."""
         before = lane.at[one.number]
-        if one.boot != lane.boots[one.number] and one.lane.startswith(rules.harmless):
-            if before >= self._boots[one.boot - 1] - rules.recall:
+        if one.lane.startswith(rules.harmless):
+            # Until it sees the new boot, Spigot takes what that one took for the old one's.
+            index = bisect_left(self._boots, before - rules.notice)
+            if index < len(self._boots) and self._boots[index] <= min(
+                before + rules.recall, one.at
+            ):
                 return "restart of Jenkins"
             # How far back that was, a gateway knows by a clock that people may move.
-            index = bisect_right(self._clocks, before - CLOCK_SECONDS)
-            if index < len(self._clocks) and self._clocks[index] <= one.at:
+            index = bisect_left(self._clocks, before - CLOCK_SECONDS)
+            moved = index < len(self._clocks) and self._clocks[index] <= one.at
+            if moved and one.boot != lane.boots[one.number]:
                 return "restart of Jenkins, the clock moved"
         # As long as one is not settled, nothing else of its lane is sent.
         if lane.last == one.number:
