@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -50,7 +51,7 @@ def traced(
         for number in range(WEBHOOKS)
     ]
     with closing(GatewayProcess(tmp_path, jenkins.url)) as gateway:
-        gateway.under, gateway.command = strace(output), command
+        gateway.command = [*strace(output), sys.executable, *command]
         gateway.start()
         pid = gateway.pid
         sent = send_over(gateway.port, requests, CONNECTIONS)

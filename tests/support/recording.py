@@ -7,6 +7,7 @@ import http.client
 import json
 import random
 import shutil
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -168,7 +169,7 @@ class _Recorder:
         gateway = self._gateway
         output = gateway.log_path.with_name("trace")
         output.unlink(missing_ok=True)
-        gateway.under, gateway.command = strace(output), ["-c", BUSY, "serve"]
+        gateway.command = [*strace(output), sys.executable, "-c", BUSY, "serve"]
         gateway.start()
         pid = gateway.pid
         before = gateway.status()["delivered"]
