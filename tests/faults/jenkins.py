@@ -54,7 +54,7 @@ class Controlled:
     """
 
     def __init__(self, directory: Path, ports: Ports) -> None:
-        self._taken = (directory / TAKEN).open("w", 1024 * 1024, encoding="ascii")
+        self._taken = (directory / TAKEN).open("w", 64 * 1024, encoding="ascii")
         self._journal = Journal((directory / CAUSES).open("w", encoding="utf-8"))
         self._boot = 0
         self._jenkins = PracticeJenkins(
