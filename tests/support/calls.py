@@ -123,13 +123,13 @@ def _call(text: str, began: int, ended: int, at: float) -> Call:
         result=None if result == "?" else int(result, 0),
         opened=_path(opened or ""),
         began=began,
-        ended=ended,
+        ended=NEVER if result == "?" else ended,
         at=at,
     )
 
 
 def _bytes(hexadecimal: str) -> bytes:
-    return bytes.fromhex(hexadecimal.replace("\\x", ""))
+    return bytes.fromhex(hexadecimal.encode().translate(None, b"\\x").decode())
 
 
 def _path(hexadecimal: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import http.client
 import json
@@ -10,10 +11,12 @@ import shutil
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from spigot.practice import Phase, PracticeJenkins
+from spigot.stores.content import PART_BYTES
 from spigot.web.limits import LARGE
 from support.calls import NEVER, read_calls
 from support.disk import Disk, Luck, moment
@@ -116,12 +119,18 @@ def lay_out(image: Image, source: Path, target: Path) -> None:
 
 
 class _Sender:
-    """Sends webhooks of its own lanes one after the other."""
+    """Sends webhooks of its own lanes one after the other.
 
-    def __init__(self, name: str) -> None:
+    Args:
+        name: Its lanes are named after it.
+        in_parts: Some are so large that the store keeps them in parts.
+    """
+
+    def __init__(self, name: str, *, in_parts: bool) -> None:
         self.answered: list[tuple[str, Request]] = []
         self.refused: set[str] = set()
         self._name = name
+        self._in_parts = in_parts
         self._number = 0
         self._random = random.Random(name)
 
@@ -139,11 +148,17 @@ class _Sender:
                 over.wait(PAUSE)
 
     def _next(self) -> Request:
-        """Return the next one: some are large, and some are refused by Jenkins."""
+        """Return the next one: some are large, and some are refused by Jenkins.
+
+        What is random hardly gets smaller when it is compressed, so that it fills its pages.
+        """
         number = self._number
         self._number += 1
+        size = LARGE if number % 12 == 5 else 20
+        if self._in_parts and number % 25 == 7:
+            size = PART_BYTES * 9 // 8
         repository = f"octo/{self._name}-{number % LANES}"
-        noise = self._random.randbytes(LARGE if number % 12 == 5 else 20).hex()
+        noise = base64.b64encode(self._random.randbytes(size)).decode()
         body = {"repository": {"full_name": repository}, "noise": noise}
         request = github("push", json.dumps(body).encode(), key=f"{repository}#{number}")
         if number % 12 == 8:
@@ -156,7 +171,9 @@ class _Sender:
 
 class _Recorder:
     def __init__(self, gateway: GatewayProcess, jenkins: PracticeJenkins, webhooks: int) -> None:
-        self.senders = [_Sender(f"sender-{number}") for number in range(SENDERS)]
+        self.senders = [
+            _Sender(f"sender-{number}", in_parts=number == 0) for number in range(SENDERS)
+        ]
         self.spans = [Powered({}, [])]
         self._gateway = gateway
         self._jenkins = jenkins
@@ -214,13 +231,14 @@ class _Recorder:
             assert path.is_dir() or name.endswith("-shm") or modelled[name] == path.read_bytes()
 
     def _as_it_ended(self, call: Call) -> Call:
-        """Find out whether a write was made that a kill cut off; nothing else can be cut off."""
+        """Find out how much of a write was made that a kill cut off; nothing else is cut off."""
         if call.ended != NEVER or call.name != "pwrite64":
             return call
         path, offset = Path(call.file), call.numbers[-1]
         found = path.read_bytes()[offset:][: len(call.data)] if path.exists() else b""
-        made = found == call.data
-        return call._replace(result=len(found) if made else -1, ended=self._lines)
+        pairs = zip(found, call.data, strict=False)
+        made = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        return call._replace(result=made, ended=self._lines)
 
 
 @contextlib.contextmanager

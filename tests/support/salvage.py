@@ -7,6 +7,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 
 from spigot.stores.content import read, unpack
+from spigot.stores.parts import message
 from spigot.stores.sqlite import SqliteStore
 from spigot.webhook import State
 
@@ -49,6 +50,7 @@ def salvage(directory: Path) -> Salvage:
 
     Raises:
         StoreError: It cannot be opened.
+        LookupError: Parts of a webhook are missing.
     """
     with closing(SqliteStore(directory)) as store:
         rows = store._asked.read(
@@ -57,7 +59,7 @@ def salvage(directory: Path) -> Salvage:
             "ORDER BY w.serial"
         )
         webhooks = {
-            id_: Kept(State(state), *read(_unpacked(frame), start, end))
+            id_: Kept(State(state), *_message(store, frame, start, end))
             for id_, state, frame, start, end in rows
         }
         ((delivered, counted),) = store._asked.read("SELECT delivered, waiting FROM totals")
@@ -72,5 +74,13 @@ def salvage(directory: Path) -> Salvage:
 
 
 _CHECK = "SELECT * FROM pragma_integrity_check WHERE integrity_check <> 'ok'"
+
+
+def _message(store: SqliteStore, frame: bytes | int, start: int, end: int) -> tuple[Headers, bytes]:
+    """Return headers and body; what many images have in common is unpacked once."""
+    if isinstance(frame, int):
+        return message(store._asked, frame, start, end)
+    return read(_unpacked(frame), start, end)
+
 
 _unpacked = functools.lru_cache(maxsize=1024)(unpack)

@@ -42,10 +42,16 @@ def test_a_call_among_those_of_other_threads_ends_where_it_is_resumed() -> None:
     assert (send.name, send.began, send.ended) == ("sendto", 1, 1)
 
 
-def test_a_call_that_a_kill_cut_off_never_ends() -> None:
-    (call,) = read_calls(
-        [f"7  1.0 fdatasync(4<{LOG}> <unfinished ...>", "7  1.1 +++ killed by SIGKILL +++"]
-    )
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [f"7  1.0 fdatasync(4<{LOG}> <unfinished ...>", "7  1.1 +++ killed by SIGKILL +++"],
+        [f"7  1.0 fdatasync(4<{LOG}>) = ?", "7  1.1 +++ killed by SIGKILL +++"],
+        [f"7  1.0 fdatasync(4<{LOG}> <unfinished ...>", "7  1.1 <... fdatasync resumed>) = ?"],
+    ],
+)
+def test_a_call_that_a_kill_cut_off_never_ends(lines: list[str]) -> None:
+    (call,) = read_calls(lines)
     assert (call.ended, call.result) == (NEVER, None)
 
 
