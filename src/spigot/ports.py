@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
+    from spigot.notices import Subject, Topic
     from spigot.stores.history import Detail, Entry, Selection
     from spigot.stores.panel import Backlog, Counts
     from spigot.valve import ValveRow
@@ -41,6 +42,22 @@ class Signs(NamedTuple):
     valve: ValveRow
     edits: int
     position: int
+
+
+class Held(NamedTuple):
+    """A waiting webhook as far as its headers tell whether somebody is to hear that it waits.
+
+    Attributes:
+        position: Its place in the queue.
+        provider: Who sent it.
+        event: The provider's event name.
+        received_at: When it came, UNIX seconds.
+    """
+
+    position: int
+    provider: str
+    event: str | None
+    received_at: float
 
 
 class Queue(Protocol):
@@ -178,8 +195,41 @@ class Panel(Protocol):
         """Replace the gateway's report."""
 
 
+class Notices(Protocol):
+    """What pull requests were told of their webhooks, and what they have still to hear.
+
+    For one thread. What is recorded here outlives a crash, as all that a store keeps, and goes
+    with the last of its webhooks.
+    """
+
+    def held(self, position: int, limit: int) -> list[Held]:
+        """Return up to `limit` webhooks that wait beyond `position`, in order."""
+
+    def add(self, found: list[tuple[int, str, Subject]]) -> None:
+        """Remember, by position, who is to hear of what waits, and at which place.
+
+        What waits no longer is passed over. Several at one place are told of together, and an
+        older head of the same pull request that was not told yet is forgotten.
+
+        Raises:
+            StoreError: Nothing was recorded; so in the others.
+        """
+
+    def changed(self, limit: int) -> list[Topic]:
+        """Return what was told of as waiting, dead or dropped, and stands otherwise now."""
+
+    def due(self, now: float, limit: int) -> list[Topic]:
+        """Return what is to be told by now: what was told before comes first, then the oldest."""
+
+    def save(self, topic: Topic) -> None:
+        """Record what was told, the comment, the tries, when it is due and the error."""
+
+    def forget(self, places: list[str]) -> None:
+        """Forget what is at these places."""
+
+
 class Store(Queue, Protocol):
-    """All that a store is: the queue, its history and its panel."""
+    """All that a store is: the queue, its history, its panel and its notices."""
 
     @property
     def history(self) -> History:
@@ -188,6 +238,10 @@ class Store(Queue, Protocol):
     @property
     def panel(self) -> Panel:
         """What commands and the gateway share."""
+
+    @property
+    def notices(self) -> Notices:
+        """What pull requests were told."""
 
     def close(self) -> None:
         """Finish what was handed over, and let go of everything."""

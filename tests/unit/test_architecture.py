@@ -49,6 +49,7 @@ LAYERS = (
         "routing",
         "status",
         "pool",
+        "notices",
     },
     {"kinds", "option", "settings", "intake", "guard", "delivery", "timed", "steady"},
     {"dispatch"},

@@ -14,6 +14,7 @@ from spigot.errors import Overtaken, StoreError
 from spigot.ports import Clock, Loaded, Signs
 from spigot.stores import recalls
 from spigot.stores.history import Detail, Entry, Selection, Try
+from spigot.stores.memory_notices import MemoryNotices
 from spigot.stores.panel import Backlog, Counts
 from spigot.valve import ValveRow, effective
 from spigot.webhook import Attempt, Place, Receipt, State, Verdict, Webhook
@@ -53,6 +54,7 @@ class MemoryStore:
         clock: Tells the time.
 
     Attributes:
+        notices: What pull requests were told.
         on_arrival: Called once a webhook is kept; only to wake somebody.
     """
 
@@ -68,6 +70,7 @@ class MemoryStore:
         self._asked = -1
         self._valve = ValveRow(since=self._clock.now())
         self._report: dict[str, Any] = {}
+        self.notices = MemoryNotices(self)
         self.on_arrival: Callable[[], None] = lambda: None
 
     @property
@@ -214,13 +217,8 @@ class MemoryStore:
         with self._lock:
             dead = sum(kept.state is State.DEAD and kept.resolved_by is None for kept in self._kept)
             oldest = self._waiting[min(self._waiting)] if self._waiting else None
-            return Counts(
-                len(self._kept),
-                len(self._waiting),
-                self._delivered,
-                dead,
-                oldest.webhook.received_at if oldest else None,
-            )
+            since = oldest.webhook.received_at if oldest else None
+            return Counts(len(self._kept), len(self._waiting), self._delivered, dead, since)
 
     def backlog(self, position: int, held: Collection[str] = ()) -> Backlog:
         """Count what waits up to a position; see `ports.Panel.backlog`."""

@@ -10,6 +10,7 @@ from spigot.stores import database, recalls, settlements
 from spigot.stores.arrivals import Arrival, Arrivals, delivery_key
 from spigot.stores.content import PART_BYTES, PIECE_BYTES, Piece, Recent, pack, read
 from spigot.stores.history import History
+from spigot.stores.notices import Notices
 from spigot.stores.panel import Panel
 from spigot.stores.parts import InParts, Parts, message
 from spigot.stores.reader import Reader
@@ -40,6 +41,7 @@ class SqliteStore:
         history: What people ask of the store: list, show, replay, drop.
         parts: Where large frames are kept.
         panel: The valve, the counts, and what the running gateway reports.
+        notices: What pull requests were told.
         room: Whether there is room, and the reserve for settling on a full disk.
         on_arrival: Called on the writer's thread once new webhooks are on disk; only to wake.
         lock: Held by the one gateway that serves this directory.
@@ -76,6 +78,7 @@ class SqliteStore:
         self.writer.after_commit(self._announce)
         self.history = History(self._asked, self.writer, clock or Clock())
         self.panel = Panel(self._asked, self.writer, clock or Clock())
+        self.notices = Notices(self._asked, self.writer)
 
     def close(self) -> None:
         """Write what was handed over, then let go of the files."""
