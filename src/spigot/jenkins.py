@@ -1,26 +1,12 @@
-"""HTTP to Jenkins: webhooks untouched, questions without side effects.
-
-The standard library's client is used on purpose: it sends the target, the header values and the
-body as they are given, where a higher client rewrites percent-encodings and adds headers.
-"""
+"""HTTP to Jenkins: webhooks untouched, questions without side effects."""
 
 from __future__ import annotations
 
-import base64
-import contextlib
-import http.client
-import socket
-import ssl
-import threading
-import urllib.request
-from collections import deque
-from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import unquote, urlsplit
+from typing import TYPE_CHECKING
 
-from spigot.errors import SettingsError
+from spigot.client import FAILURES, Client, say
 from spigot.headers import end_to_end
 from spigot.ports import Asked, Clock, Passed
-from spigot.timed import TimedSocket
 from spigot.webhook import Happened, Outcome
 
 if TYPE_CHECKING:
@@ -29,14 +15,8 @@ if TYPE_CHECKING:
     from spigot.address import Target
     from spigot.webhook import Headers, Webhook
 
-IDLE_SECONDS = 5.0
-"""An idle connection is used again only for so long: a stale one looks like an outage."""
-
 ANSWER_BYTES = 8 * 1024
 """What is handed on of an answer: more than is kept, so that secrets in it are recognised whole."""
-
-_READ_BYTES = 64 * 1024
-"""What is read of an answer; a connection with more to come is not used again."""
 
 
 class Jenkins:
@@ -67,37 +47,29 @@ class Jenkins:
         proxy: str = "none",
         clock: Clock | None = None,
     ) -> None:
-        self._target = target
+        self._client = Client(target, ca_file=ca_file, proxy=proxy, clock=clock)
         self.set_timeouts(connect_timeout, read_timeout, probe_timeout)
-        self._proxy = _find_proxy(target, proxy)
-        self._tls = _trust(ca_file) if target.scheme == "https" else None
-        self._host = target.authority
-        # In absolute form where a proxy forwards plain HTTP (RFC 9112, section 3.2.2).
-        through = self._proxy is not None and self._tls is None
-        self._before_path = target.url if through else target.context
-        self._clock = clock or Clock()
-        self._idle: deque[_Idle] = deque()
-        self._lock = threading.Lock()
 
     def set_timeouts(self, connect: float, read: float, probe: float) -> None:
         """Set how many seconds a connection, an answer and a probe may take from now on."""
-        self._connect_timeout, self._read_timeout, self._probe_timeout = connect, read, probe
+        self._client.connect_timeout = connect
+        self._read_timeout, self._probe_timeout = read, probe
 
     def send(self, webhook: Webhook) -> Outcome:
         """Hand a webhook to Jenkins; see `ports.Sender.send`."""
         headers = end_to_end(webhook.headers)
         target = webhook.path + (f"?{webhook.query}" if webhook.query else "")
         try:
-            connection = self._connection()
-        except _FAILURES as error:
-            return Outcome(Happened.NO_CONNECTION, error=_say(error))
+            connection = self._client.connection()
+        except FAILURES as error:
+            return Outcome(Happened.NO_CONNECTION, error=say(error))
         try:
-            answer = self._exchange(
+            answer = self._client.exchange(
                 connection, webhook.method, target, headers, webhook.body, self._read_timeout
             )
-        except _FAILURES as error:
+        except FAILURES as error:
             connection.close()
-            return Outcome(Happened.BROKEN, error=_say(error))
+            return Outcome(Happened.BROKEN, error=say(error))
         head = answer.head
         return Outcome(
             Happened.ANSWERED,
@@ -115,14 +87,16 @@ class Jenkins:
             (name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()
         ]
         try:
-            connection = self._connection(fresh=True)
-        except _FAILURES as error:
-            return Asked(0, {}, error=_say(error))
+            connection = self._client.connection(fresh=True)
+        except FAILURES as error:
+            return Asked(0, {}, error=say(error))
         try:
-            answer = self._exchange(connection, method, path, lines, b"", self._probe_timeout)
-        except _FAILURES as error:
+            answer = self._client.exchange(
+                connection, method, path, lines, b"", self._probe_timeout
+            )
+        except FAILURES as error:
             connection.close()
-            return Asked(0, {}, error=_say(error))
+            return Asked(0, {}, error=say(error))
         if answer.broken:
             return Asked(0, {}, error=answer.broken)
         fields = {name.lower(): value for name, value in answer.head.getheaders()}
@@ -137,203 +111,11 @@ class Jenkins:
             headers: As received, names in lower case; those of the connection are left out.
             body: The body.
         """
-        try:
-            connection = self._connection(fresh=True)
-        except _FAILURES as error:
-            return Passed(0, error=_say(error))
-        try:
-            answer = self._exchange(
-                connection, method, target, end_to_end(headers), body, self._probe_timeout
-            )
-        except _FAILURES as error:
-            connection.close()
-            return Passed(0, error=_say(error))
-        head = answer.head
-        if answer.broken or head.status < 200 or len(answer.body) >= _READ_BYTES:
-            return Passed(0, error=answer.broken or "an answer that cannot be passed on")
-        named = [
-            (name.lower().encode("latin-1"), value.encode("latin-1"))
-            for name, value in head.getheaders()
-        ]
-        kept = tuple(
-            # A folded line would break out of its own (RFC 9112, section 5.2).
-            (name.decode("latin-1"), " ".join(value.decode("latin-1").split()))
-            for name, value in end_to_end(named)
-        )
-        return Passed(head.status, head.reason, kept, answer.body)
+        return self._client.request(method, target, end_to_end(headers), body, self._probe_timeout)
 
     def close(self) -> None:
         """Close the idle connections."""
-        with self._lock:
-            while self._idle:
-                self._idle.pop().connection.close()
-
-    def _exchange(
-        self,
-        connection: _Connection,
-        method: str,
-        target: str,
-        headers: list[tuple[bytes, bytes]],
-        body: bytes,
-        timeout: float,
-    ) -> _Answer:
-        http_ = connection.http
-        connection.sock.give(timeout)
-        http_.putrequest(
-            method, self._before_path + target, skip_host=True, skip_accept_encoding=True
-        )
-        http_.putheader("Host", self._host)
-        if self._proxy is not None and self._tls is None:
-            for name, text in self._proxy.headers.items():
-                http_.putheader(name, text)
-        for line, value in headers:
-            http_.putheader(line.decode("latin-1"), value)
-        if body or method != "GET":
-            http_.putheader("Content-Length", str(len(body)))
-        # A server that has heard enough answers and closes: its answer counts, not our send.
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            http_.endheaders(body or None)
-        head = http_.getresponse()
-        try:
-            content, broken = head.read(_READ_BYTES), ""
-            # Of a length that was announced, http.client reads less without a word.
-            if head.length and len(content) < _READ_BYTES:
-                broken = "closed in the middle of the answer"
-        except _FAILURES as error:
-            # The status is known, and with it what became of the webhook.
-            content, broken = getattr(error, "partial", b""), _say(error)
-        # After an interim answer (1xx) the real one follows, and must not be taken for the next.
-        if head.isclosed() and not (broken or head.will_close or head.status < 200):
-            self._keep(connection)
-        else:
-            head.close()
-            connection.close()
-        return _Answer(head, content, broken)
-
-    def _keep(self, connection: _Connection) -> None:
-        now = self._clock.monotonic()
-        with self._lock:
-            self._idle.append(_Idle(now, connection))
-            while now - self._idle[0].since >= IDLE_SECONDS:
-                self._idle.popleft().connection.close()
-
-    def _connection(self, *, fresh: bool = False) -> _Connection:
-        """Return an open connection: the one used last, if it is still good, or a new one."""
-        while not fresh:
-            with self._lock:
-                if not self._idle:
-                    break
-                since, connection = self._idle.pop()
-            if self._clock.monotonic() - since < IDLE_SECONDS and connection.sock.is_quiet():
-                return connection
-            connection.close()
-        return self._connect()
-
-    def _connect(self) -> _Connection:
-        place = self._proxy or self._target
-        http_: http.client.HTTPConnection
-        if self._tls is None:
-            http_ = http.client.HTTPConnection(
-                place.host, place.port, timeout=self._connect_timeout
-            )
-        else:
-            http_ = http.client.HTTPSConnection(
-                place.host, place.port, timeout=self._connect_timeout, context=self._tls
-            )
-            if self._proxy is not None:
-                http_.set_tunnel(self._target.host, self._target.port, dict(self._proxy.headers))
-        try:
-            http_.connect()
-        except BaseException:
-            http_.close()
-            raise
-        sock = TimedSocket(http_.sock, self._clock)
-        http_.sock = sock  # what http.client uses of a socket
-        return _Connection(http_, sock)
-
-
-_FAILURES = (OSError, http.client.HTTPException, ValueError)
-"""What the network does, a host name that cannot be one, and a chunk of negative size."""
-
-
-class _Connection(NamedTuple):
-    http: http.client.HTTPConnection
-    sock: TimedSocket
-
-    def close(self) -> None:
-        self.http.close()
-
-
-class _Idle(NamedTuple):
-    since: float
-    connection: _Connection
-
-
-class _Answer(NamedTuple):
-    """An answer: its head, as much of its body as was read, and why that is not all, if so."""
-
-    head: http.client.HTTPResponse
-    body: bytes
-    broken: str
-
-
-class _Proxy:
-    def __init__(self, url: str) -> None:
-        try:
-            parts = urlsplit(url if "//" in url else f"http://{url}")
-            self.host, self.port = parts.hostname or "", parts.port or 3128
-        except ValueError:
-            parts, self.host = urlsplit(""), ""
-        if not self.host or parts.scheme != "http":
-            raise SettingsError(
-                "The proxy for Jenkins is no http://HOST:PORT. Set `proxy` (SPIGOT_PROXY) to one, "
-                'or to "none", or mend the http_proxy and https_proxy variables.'
-            )
-        self.headers: dict[str, str] = {}
-        if parts.username:
-            pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-            token = base64.b64encode(pair.encode()).decode()
-            self.headers["Proxy-Authorization"] = f"Basic {token}"
-
-
-def _find_proxy(target: Target, proxy: str) -> _Proxy | None:
-    if proxy == "none":
-        return None
-    if not proxy:
-        if urllib.request.proxy_bypass(f"{target.host}:{target.port}"):
-            return None
-        proxy = urllib.request.getproxies().get(target.scheme, "")
-    return _Proxy(proxy) if proxy else None
-
-
-def _trust(ca_file: Path | None) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=ca_file)
-    except (OSError, ssl.SSLError) as error:
-        raise SettingsError(
-            f"ca_file: {ca_file} holds no certificates in PEM form ({error})."
-        ) from error
-
-
-def _say(error: BaseException) -> str:
-    """Say in words what broke."""
-    if isinstance(error, TimeoutError):
-        return "timed out"
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"TLS: {error.verify_message} (ca_file names further authorities to trust)"
-    if isinstance(error, ssl.SSLError):
-        return f"TLS: {error.reason or error}"
-    if isinstance(error, (socket.gaierror, UnicodeError)):
-        return "unknown host"
-    if isinstance(error, ConnectionRefusedError):
-        return "connection refused"
-    if isinstance(error, http.client.RemoteDisconnected):
-        return "closed without an answer"
-    if isinstance(error, ConnectionResetError):
-        return "connection reset"
-    if isinstance(error, OSError):
-        return error.strerror or str(error) or type(error).__name__
-    return f"no readable HTTP ({type(error).__name__})"
+        self._client.close()
 
 
 def _seconds(retry_after: str | None) -> float | None:

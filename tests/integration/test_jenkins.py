@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from spigot.address import Target
-from spigot.jenkins import ANSWER_BYTES, IDLE_SECONDS, Jenkins
+from spigot.client import IDLE_SECONDS
+from spigot.jenkins import ANSWER_BYTES, Jenkins
 from spigot.webhook import Happened
 from support.stores import HandClock, webhook
 from support.wire import OK, PATIENCE, RawServer, reset, saying

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from spigot.address import Target
-from spigot.jenkins import IDLE_SECONDS, Jenkins
+from spigot.client import IDLE_SECONDS
+from spigot.jenkins import Jenkins
 from spigot.practice import Phase, PracticeJenkins
 from spigot.webhook import Happened
 from support.stores import HandClock
