@@ -22,6 +22,7 @@ from spigot.jenkins import Jenkins
 from spigot.live import Live, check_admin, kept_fixed
 from spigot.log import Log, configure
 from spigot.meters import Meters
+from spigot.notices import held_because
 from spigot.notify import Notifier
 from spigot.pace import Pace
 from spigot.ports import Clock
@@ -30,6 +31,7 @@ from spigot.sight import Expected
 from spigot.status import status_of
 from spigot.stores.sqlite import SqliteStore
 from spigot.stores.upkeep import Upkeep
+from spigot.teller import Teller
 from spigot.web.admin import admin_app, admin_server
 from spigot.web.edge import Edge
 from spigot.web.metrics import GatewayCollector
@@ -104,24 +106,19 @@ class Gateway:
         )
         self._pace = Pace(settings.parallel, settings.rate)
         self.drain = Drain(
-            self.store,
-            self._delivery,
-            self.guard,
-            self.clock,
-            pace=self._pace,
-            meters=self.meters,
-            recall=settings.recall,
-            gap=settings.repository_gap,
+            self.store, self._delivery, self.guard, self.clock, pace=self._pace,
+            meters=self.meters, recall=settings.recall, gap=settings.repository_gap,
             on_state=lambda: self._reporter.report(),
-        )
-        self._reporter = Reporter(self.store.panel, self.drain, self.guard, self.clock)
+        )  # fmt: skip
+        self._teller = Teller(self.store, self.clock, self._why_held, self._live.voice)
+        self._reporter = Reporter(
+            self.store.panel, self.drain, self.guard, self.clock, self._teller
+        )  # fmt: skip
         self.store.on_arrival = self.drain.arrived
         self._upkeep = Upkeep(
-            self.store,
-            keep_delivered=settings.keep_delivered,
-            keep_dead=settings.keep_dead,
+            self.store, keep_delivered=settings.keep_delivered, keep_dead=settings.keep_dead,
             clock=self.clock,
-        )
+        )  # fmt: skip
         self._edge: Edge | None = None
 
     @property
@@ -202,17 +199,14 @@ class Gateway:
         )
         self._admin_task = asyncio.create_task(self._admin_server.serve(sockets=[self._admin]))
         self._upkeep.start()
+        self._teller.start()
         self.guard.start()
         report = self.store.panel.report()
         self.drain.start(report.get("holds", []))
         _log.info(
-            "Gateway started",
-            listen=self.url,
-            admin=self.admin_url,
-            target=settings.target.url,
-            data=str(settings.data),
-            waiting=self.store.panel.counts().waiting,
-        )
+            "Gateway started", listen=self.url, admin=self.admin_url, target=settings.target.url,
+            data=str(settings.data), waiting=self.store.panel.counts().waiting,
+        )  # fmt: skip
 
     async def reload(self) -> None:
         """Read the configuration again; what is wrong leaves the old one in place.
@@ -248,6 +242,7 @@ class Gateway:
             if certificate and context:
                 certificate.serve(context)
         self._delivery.policy = live.policy
+        self._teller.use(live.voice)
         if live.probe != old.probe:
             self.guard.ask_so(live.probe)
         self._jenkins.set_timeouts(
@@ -283,7 +278,12 @@ class Gateway:
         await loop.run_in_executor(None, self._close)
         _log.info("Gateway stopped")
 
+    def _why_held(self, path: str) -> str:
+        known, hold = self.guard.readiness, self.drain.holds.get(path)
+        return held_because(self.store.panel.valve(), known.state, path, hold)
+
     def _close(self) -> None:
+        self._teller.stop()
         self._upkeep.stop()
         self._jenkins.close()
         self.store.close()

@@ -33,6 +33,9 @@ IDLE_SECONDS = 5.0
 READ_BYTES = 64 * 1024
 """What is read of an answer; a connection with more to come is not used again."""
 
+UNFIT = "an answer that is too long, or none of HTTP's final ones"
+"""What is said of an answer that cannot be returned whole."""
+
 
 class Client:
     """Keeps connections to one server alive and sends over them; safe for many threads.
@@ -100,7 +103,7 @@ class Client:
             return Passed(0, error=say(error))
         head = answer.head
         if answer.broken or head.status < 200 or len(answer.body) >= READ_BYTES:
-            return Passed(0, error=answer.broken or "an answer that cannot be passed on")
+            return Passed(0, error=answer.broken or UNFIT)
         named = [
             (name.lower().encode("latin-1"), value.encode("latin-1"))
             for name, value in head.getheaders()

@@ -14,6 +14,7 @@ from spigot.errors import SettingsError
 from spigot.hook_secret import KEPT, follow, verifier_of
 from spigot.hooks import KNOWN
 from spigot.networks import parse_network
+from spigot.notices import Mode
 from spigot.option import Given, Kind, Origin, check_names, read
 from spigot.providers import PROVIDERS
 from spigot.signatures import NAMES, scheme_named
@@ -168,6 +169,17 @@ def _networks(given: Given) -> tuple[Network, ...]:
     return tuple(read(given.inner(number, one), NETWORK) for number, one in enumerate(values, 1))
 
 
+def _api(given: Given) -> Target:
+    target = Target.parse(given.text)
+    if target.scheme != "https" and not Address(target.host, target.port).loopback:
+        raise ValueError("the token would go over the network in the clear")
+    return target
+
+
+def _notices(given: Given) -> Mode:
+    return Mode(given.text)
+
+
 def _path_at_jenkins(given: Given) -> str:
     if not _PATH.fullmatch(given.text):
         raise ValueError("not a path")
@@ -290,6 +302,12 @@ PROXY = Kind(
     '"" (as the environment says), "none", or a URL such as http://proxy.example:3128',
     _proxy,
 )
+API = Kind(
+    "URL",
+    "the https URL of GitHub's API, such as https://github.example/api/v3 (http to this machine)",
+    _api,
+)
+NOTICES = Kind("word", ", ".join(Mode), _notices)
 ROUTES = Kind("table", 'a table of events, such as pull_request = "/ghprbhook/"', _routes)
 HOOKS = Kind(
     "tables",

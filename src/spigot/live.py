@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from spigot.decide import Policy
 from spigot.errors import SettingsError
+from spigot.github import GitHub
 from spigot.intake import Intake
+from spigot.notices import Mode
+from spigot.teller import Voice
 from spigot.web.access import Access
 from spigot.web.limits import Limits
 from spigot.web.tls import server_context
@@ -42,6 +45,7 @@ class Live(NamedTuple):
         limits: What the public listener puts up with.
         policy: What decisions go by.
         probe: How Jenkins is asked.
+        voice: How pull requests are told; None for not at all.
         tls: What the public listener serves; None for plain HTTP.
         admin_tls: What the admin listener serves; None for plain HTTP.
     """
@@ -52,6 +56,7 @@ class Live(NamedTuple):
     limits: Limits
     policy: Policy
     probe: Probe
+    voice: Voice | None
     tls: ssl.SSLContext | None
     admin_tls: ssl.SSLContext | None
 
@@ -83,9 +88,22 @@ class Live(NamedTuple):
             Limits(*(getattr(settings, name) for name in Limits._fields)),
             Policy(settings.retry_delays, settings.settle_after),
             probe,
+            voice_of(settings, clock),
             _context(settings, ""),
             _context(settings, "admin_"),
         )
+
+
+def voice_of(settings: Settings, clock: Clock) -> Voice | None:
+    """Return how pull requests are told; None for not at all.
+
+    Raises:
+        SettingsError: The environment names a proxy that is of no use.
+    """
+    if settings.notices is Mode.OFF or settings.notices_token is None:
+        return None
+    github = GitHub(settings.notices_api, settings.notices_token, clock)
+    return Voice(settings.notices, settings.notices_after, github)
 
 
 def kept_fixed(old: Settings, read: Settings) -> tuple[Settings, list[str]]:

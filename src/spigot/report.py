@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from spigot.guard import Guard
     from spigot.ports import Clock
     from spigot.stores.panel import Panel
+    from spigot.teller import Teller
 
 LEAST_GAP = 0.2
 """Seconds between two reports, so that a quick change of evidence does not busy the disk."""
@@ -35,13 +36,17 @@ class Reporter:
         drain: What flows, is held, rests.
         guard: What is known of Jenkins.
         clock: Tells the time.
+        teller: Tells pull requests.
     """
 
-    def __init__(self, panel: Panel, drain: Drain, guard: Guard, clock: Clock) -> None:
+    def __init__(
+        self, panel: Panel, drain: Drain, guard: Guard, clock: Clock, teller: Teller
+    ) -> None:
         self._panel = panel
         self._drain = drain
         self._guard = guard
         self._clock = clock
+        self._teller = teller
         self._last: dict[str, Any] = {}
         self._next_tick = float("-inf")
         self._failed = False
@@ -65,6 +70,7 @@ class Reporter:
                 for path, hold in holds.items()
                 if mask_path(path) == path
             ],
+            "notices": self._teller.error,
             "resting": self._drain.resting,
             **known.memory,
         }

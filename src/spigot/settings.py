@@ -18,6 +18,7 @@ from spigot.address import Address, Target
 from spigot.errors import SettingsError
 from spigot.hook_secret import places
 from spigot.kinds import HookSetting
+from spigot.notices import Mode
 from spigot.option import Given, Option, Origin, check_names, read
 
 if TYPE_CHECKING:
@@ -81,6 +82,10 @@ class Settings:
     keep_dead: float
     ca_file: Path | None
     proxy: str = field(repr=False)
+    notices: Mode
+    notices_token: str | None = field(repr=False)
+    notices_api: Target
+    notices_after: float
     only_hooks: bool
     routes: Mapping[str, str]
     hooks: tuple[HookSetting, ...]
@@ -174,6 +179,14 @@ OPTIONS: tuple[Option, ...] = (
     Option("proxy", kinds.PROXY, "", ("SPIGOT_PROXY",),
            'The proxy to Jenkins, a URL; `none`: no proxy; `""`: as the environment says.',
            secret=True),
+    Option("notices", kinds.NOTICES, "off", ("SPIGOT_NOTICES",),
+           "How GitHub's pull requests hear that a webhook is held: `off`, `status`, `comment`."),
+    Option("notices_token", kinds.SECRET, "", ("SPIGOT_NOTICES_TOKEN",),
+           "Where the token for GitHub's API is kept: `env:NAME` or `file:PATH`.", secret=True),
+    Option("notices_api", kinds.API, "https://api.github.com", ("SPIGOT_NOTICES_API",),
+           "The base URL of GitHub's API."),
+    Option("notices_after", kinds.DURATION, "30s", ("SPIGOT_NOTICES_AFTER",),
+           "How long a webhook is held before its pull request hears of it."),
     Option("only_hooks", kinds.FLAG, default=False, env=("SPIGOT_ONLY_HOOKS",),
            help="Close the hook paths that Spigot knows by itself; only `[[hooks]]` are open."),
     Option("routes", kinds.ROUTES, {}, (),
@@ -286,6 +299,11 @@ def _check_together(settings: Settings) -> None:
             f"max_body is {units.format_size(settings.max_body)}, but memory only "
             f"{units.format_size(settings.memory)}: such a body would never be taken in; "
             "allowed: a max_body that is not above memory"
+        )
+    if settings.notices is not Mode.OFF and settings.notices_token is None:
+        raise SettingsError(
+            f"notices is {str(settings.notices)!r}, and there is no token for GitHub; set "
+            'notices_token (SPIGOT_NOTICES_TOKEN) to where it is kept, or notices to "off"'
         )
     for name in ("tls", "admin_tls"):
         if getattr(settings, f"{name}_key") and not getattr(settings, f"{name}_certificate"):

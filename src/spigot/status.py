@@ -56,7 +56,9 @@ def status(
         "delivered": counts.delivered,
         "oldest_waiting_s": None if oldest is None else round(max(0.0, now - oldest), 3),
     }
-    known["next"] = _next(known, valve, report if serving else None, now)
+    failed = report.get("notices") if serving else ""
+    tail = f"; pull requests are not told: {failed}" if failed else ""
+    known["next"] = _next(known, valve, report if serving else None, now) + tail
     return known
 
 

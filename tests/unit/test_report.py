@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from spigot.drain import Drain
     from spigot.guard import Guard
     from spigot.stores.panel import Panel
+    from spigot.teller import Teller
 
 
 class World(Clock):
@@ -30,6 +31,7 @@ class World(Clock):
         self.halted = ""
         self.slow = ""
         self.resting: int | None = None
+        self.error = ""
         self.readiness = Readiness(State.READY, 900.0, 0.0, "200 with X-Jenkins")
         self.tick = 0.0
 
@@ -52,7 +54,10 @@ def world() -> World:
 
 @pytest.fixture
 def reporter(world: World) -> Reporter:
-    return Reporter(cast("Panel", world), cast("Drain", world), cast("Guard", world), world)
+    return Reporter(
+        cast("Panel", world), cast("Drain", world), cast("Guard", world), world,
+        cast("Teller", world),
+    )  # fmt: skip
 
 
 def test_it_reports_what_the_status_is_made_of(world: World, reporter: Reporter) -> None:
@@ -61,7 +66,7 @@ def test_it_reports_what_the_status_is_made_of(world: World, reporter: Reporter)
         "/ghprbhook/": Hold("302", 960.0, 15.0, 2, 17.0),
     }
     world.halted, world.resting = "The disk is full.", 4
-    world.slow = "Jenkins' build queue is long"
+    world.slow, world.error = "Jenkins' build queue is long", "GitHub says 401"
     world.readiness = Readiness(
         State.READY, 900.0, 0.0, "200 with X-Jenkins", 890.0, session="s1", sessions=("s1",),
         seen_at=899.0, alive=(("s1", 899.0),), restart=Restart(800.0, 820.0),
@@ -76,6 +81,7 @@ def test_it_reports_what_the_status_is_made_of(world: World, reporter: Reporter)
         "evidence_since": 890.0,
         "slow": "Jenkins' build queue is long",
         "halted": "The disk is full.",
+        "notices": "GitHub says 401",
         "paths_held": {"/dockerhub-webhook/***/notify": "404", "/ghprbhook/": "302"},
         "holds": [["/ghprbhook/", "302", 960.0, 2]],
         "resting": 4,

@@ -476,6 +476,43 @@ def test_a_default_may_stand_in_the_file_as_it_is_documented(
     assert loaded(text) == loaded()
 
 
+# Notices
+
+
+def test_notices_are_off_and_switched_on_with_a_token(loaded: Loader) -> None:
+    assert (loaded().notices, loaded().notices_token) == ("off", None)
+    settings = loaded("notices = 'status'\nnotices_token = 'env:T'", {"T": "ghp_x"})
+    assert (settings.notices, settings.notices_token) == ("status", "ghp_x")
+    assert settings.notices_api == Target("https", "api.github.com", 443, "")
+    assert settings.notices_after == 30
+    assert "ghp_x" not in repr(settings)
+    environ = {"SPIGOT_NOTICES": "comment", "SPIGOT_NOTICES_TOKEN": "ghp_y"}
+    assert loaded(environ=environ).notices_token == "ghp_y"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("notices = 'status'", "there is no token for GitHub; set notices_token"),
+        ("notices = 'on'", "notices is 'on' (a string); allowed: off, status, comment"),
+        ("notices = true", "notices is True (a boolean); allowed: off, status, comment"),
+        ("notices_token = 'ghp_x'", "notices_token is written out"),
+        ("notices_api = 'http://github.example/api/v3'", "allowed: the https URL"),
+        ("notices_api = 'https://u:p@github.example'", "allowed: the https URL"),
+        ("notices_api = 'api.github.com'", "allowed: the https URL"),
+    ],
+)
+def test_notices_that_cannot_work_are_refused(loaded: Loader, text: str, says: str) -> None:
+    message = wrong(loaded, text)
+    assert says in message
+    assert "ghp_x" not in message
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+def test_githubs_api_may_be_plain_on_this_machine_alone(loaded: Loader, host: str) -> None:
+    assert loaded(f"notices_api = 'http://{host}:8080/api'").notices_api.context == "/api"
+
+
 # Networks and TLS
 
 

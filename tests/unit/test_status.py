@@ -125,8 +125,15 @@ def test_an_off_comes_before_everything_else_that_stops_the_flow() -> None:
     assert "spigot on" in of(OFF, halted="The disk is full.", jenkins="not ready")["next"]
 
 
+@pytest.mark.parametrize(("valve", "rest"), [(ON, "on the way to Jenkins"), (OFF, "spigot on")])
+def test_that_pull_requests_cannot_be_told_is_said_last(valve: ValveRow, rest: str) -> None:
+    said = of(valve, THREE, notices="GitHub says 401 Bad credentials")["next"]
+    assert rest in said
+    assert said.endswith("; pull requests are not told: GitHub says 401 Bad credentials")
+
+
 def test_without_a_gateway_its_report_is_history() -> None:
-    known = of(counts=THREE, serving=False, paths_held={"/a": "404"})
+    known = of(counts=THREE, serving=False, paths_held={"/a": "404"}, notices="no")
     assert (known["jenkins"], known["jenkins_since"]) == ("unknown", None)
     assert (known["flowing"], known["paths_held"]) == (False, {})
     assert known["evidence"] == "`spigot serve` is not running"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from spigot.notices import Subject
 from spigot.stores import database
 from spigot.stores import upkeep as upkeep_module
 from spigot.stores.history import Selection
@@ -92,6 +93,24 @@ def test_each_state_is_kept_for_its_time_and_what_waits_for_ever(
     assert states(store) == {fresh.id: State.WAITING}
     assert loaded(store, fresh.id).webhook == fresh
     assert [rows(store, table) for table in ("webhooks", "ended", "attempts")] == [1, 0, 1]
+
+
+def test_a_notice_goes_with_the_last_of_its_webhooks(
+    store: SqliteStore, upkeep: Upkeep, clock: HandClock
+) -> None:
+    first, second = webhook(), webhook()
+    put_all(store, [first, second])
+    subject = Subject("octo/hello", 1, "a" * 40)
+    found = [(loaded(store, each.id).place.position, "here", subject) for each in (first, second)]
+    store.notices.add(found)
+    settle(store, first.id, attempt(Verdict.DELIVERED))
+    clock.advance(8 * DAY)
+    assert upkeep.prune() == 1
+    assert [topic.id for topic in store.notices.due(clock.now(), 9)] == [second.id]
+    settle(store, second.id, attempt(Verdict.DELIVERED)._replace(at=clock.now()))
+    clock.advance(8 * DAY)
+    assert upkeep.prune() == 1
+    assert (rows(store, "notices"), rows(store, "noticed")) == (0, 0)
 
 
 def test_pruning_changes_no_total(store: SqliteStore, upkeep: Upkeep, clock: HandClock) -> None:

@@ -29,6 +29,10 @@ _OPEN = (
     "{open} of {all} open hook paths have no secret: Spigot takes there what anybody sends, and "
     "only Jenkins' own check applies. Give them one in [[hooks]], or close them with only_hooks."
 )
+_ANYBODY = (
+    "Notices go to the pull requests that webhooks name. Where a hook has no secret, anybody can "
+    "have Spigot speak, with its token, at a commit or pull request of their choice."
+)
 
 
 class Finding(NamedTuple):
@@ -56,7 +60,8 @@ def check_command(start: Start, *, target: str | None, data: str | None, as_json
     """Check the configuration, the data directory, Jenkins, and which plugins answer there.
 
     Changes nothing at Jenkins. Fails if something cannot work: no room, no Jenkins, a hook that the
-    configuration names has no plugin behind it, or no hook has.
+    configuration names has no plugin behind it, or no hook has, or GitHub refuses the token for
+    notices.
     """
     settings = start.settings(target=target, data=data)
     if settings.target is None:
@@ -71,13 +76,17 @@ def check_command(start: Start, *, target: str | None, data: str | None, as_json
     hooks = look_at_hooks(jenkins, open_hooks, settings, reachable=ready is not False)
     token = look_at_token(jenkins, settings) if ready is not False else []
     jenkins.close()
-    unfit = [one for one in (directory, *hooks, *token) if one.needed and one.good is False]
+    notices = look_at_notices(settings)
+    found = (directory, *hooks, *token, *notices)
+    unfit = [one for one in found if one.needed and one.good is False]
     schemes = {
         _shown(hook): hook.verifier.scheme.name if hook.verifier else None
         for hook in open_hooks.all
     }
     without = list(schemes.values()).count(None)
     notes = [_OPEN.format(open=without, all=len(schemes))] if without else []
+    if without and notices:
+        notes.append(_ANYBODY)
     lost = any(one.good is False for one in hooks) and not any(one.good for one in hooks)
     if lost:
         notes.insert(0, _LOST.format(target=settings.target.url))
@@ -90,6 +99,7 @@ def check_command(start: Start, *, target: str | None, data: str | None, as_json
                 "data": _object(directory),
                 "probes": [_object(probe) for probe in (*probes, *token)],
                 "hooks": [_object(hook) for hook in hooks],
+                "notices": [_object(one) for one in notices],
                 "signatures": schemes,
                 "notes": notes,
             }
@@ -98,6 +108,8 @@ def check_command(start: Start, *, target: str | None, data: str | None, as_json
         _print("Data directory", [directory])
         _print(f"Jenkins at {settings.target.url}", [*probes, *token])
         _print("Hooks at Jenkins (* the configuration needs it)", hooks)
+        if notices:
+            _print("Notices", notices)
         for note in notes:
             click.echo(note)
     click.get_current_context().exit(0 if ok else 1)
@@ -154,6 +166,26 @@ def look_at_token(jenkins: Jenkins, settings: Settings) -> list[Finding]:
         return [Finding(what, good=True, why="a quiet-down will be seen", needed=True)]
     why = asked.error or f"{asked.status}: api_token has to be USER:TOKEN of one with Overall/Read"
     return [Finding(what, good=False if asked.status else None, why=why, needed=True)]
+
+
+def look_at_notices(settings: Settings) -> list[Finding]:
+    """Ask GitHub, if notices are on, whether it takes the token; changes nothing there."""
+    from spigot.live import voice_of
+    from spigot.ports import Clock
+
+    voice = voice_of(settings, Clock())
+    if voice is None:
+        return []
+    said = voice.github.check()
+    voice.github.close()
+    what = f"{settings.notices_api.url} with notices_token"
+    if said.done:
+        scopes = "" if said.scopes is None else f" (its scopes: {said.scopes or 'none'})"
+        why = f"takes the token{scopes}; what it may do shows with the first notice"
+        return [Finding(what, good=True, why=why, needed=True)]
+    # A GitHub Enterprise Server without limits has no such page.
+    good = False if said.status == 401 else None
+    return [Finding(what, good=good, why=said.error, needed=True)]
 
 
 def look_at_hooks(

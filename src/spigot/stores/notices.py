@@ -72,7 +72,7 @@ class Notices:
         rows = self._reader.read(
             f"SELECT * FROM ({_TOPICS.format(_OPEN)}) WHERE state <> told LIMIT ?", (limit,)
         )
-        if len(rows) < limit:
+        if not rows:
             self._seen = seen
         return list(map(_topic, rows))
 
