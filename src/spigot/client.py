@@ -12,7 +12,6 @@ import http.client
 import socket
 import ssl
 import threading
-import urllib.request
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -271,6 +270,8 @@ def _find_proxy(target: Target, proxy: str) -> _Proxy | None:
     if proxy == "none":
         return None
     if not proxy:
+        import urllib.request  # as slow to import as all else here, and mostly not needed
+
         if urllib.request.proxy_bypass(f"{target.host}:{target.port}"):
             return None
         proxy = urllib.request.getproxies().get(target.scheme, "")
