@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import os
+import time
 from typing import TYPE_CHECKING, Any
 
 from spigot.address import Target
@@ -19,10 +20,14 @@ from spigot.log import configure
 from spigot.ports import Clock
 
 if TYPE_CHECKING:
+    from spigot.aws.notices import Notices
     from spigot.stores.sqs import SqsQueue
     from spigot.webhook import Webhook
 
 CONNECT_SECONDS = 2.0
+
+TOKEN_SECONDS = 300.0
+"""Seconds after which the token for notices is read anew: somebody may have changed it."""
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, str]:  # noqa: ARG001
@@ -45,7 +50,22 @@ def _process() -> Process:
 
 
 def _keep(webhook: Webhook) -> None:
-    _queue().keep(webhook)
+    keep = _queue().keep
+    notices = _notices(time.time() // TOKEN_SECONDS) if os.environ.get("NOTICES") else None
+    if notices:
+        notices.keep(webhook, keep)
+    else:
+        keep(webhook)
+
+
+@functools.lru_cache(maxsize=1)
+def _notices(_: float) -> Notices | None:
+    import boto3
+
+    from spigot.aws.notices import notices_of
+
+    s3, bucket = boto3.client("s3"), os.environ["CREDENTIALS_BUCKET"]
+    return notices_of(os.environ, s3, bucket, Clock(), quick=True)
 
 
 @functools.cache

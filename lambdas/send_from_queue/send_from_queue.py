@@ -11,6 +11,7 @@ import boto3
 
 from spigot.address import Target
 from spigot.aws.boots import Boots
+from spigot.aws.notices import notices_of
 from spigot.aws.pump import Pump
 from spigot.aws.valve import StageValve
 from spigot.decide import Policy
@@ -21,6 +22,7 @@ from spigot.guard import Guard
 from spigot.jenkins import Jenkins
 from spigot.log import configure
 from spigot.meters import Meters
+from spigot.notices import held_because
 from spigot.pace import Pace
 from spigot.ports import Clock
 from spigot.stores.sqs import HAND, Places, SqsQueue
@@ -52,6 +54,12 @@ def handler(event: object, context: Any) -> dict[str, int]:  # noqa: ARG001
     policy = Policy(settle_after=max(0.0, Policy().settle_after - seen_for))
     delivery = Delivery(jenkins, guard, policy, clock, random.random)
     drain = Drain(queue, delivery, guard, clock, pace=Pace(HAND), meters=meters)
+    notices = notices_of(os.environ, s3, at.bucket, clock)
+    if notices:
+        queue.on_end = notices.ended
     Pump(queue, drain, guard).run(until_empty=True, end=end)
+    if notices:
+        why = held_because(valve.read(), guard.readiness.state, "", None)
+        notices.sweep(time.monotonic() + context.get_remaining_time_in_millis() / 1000 - 15, why)
     jenkins.close()
     return {"delivered": meters.attempts["delivered"], "dead": meters.attempts["dead"]}

@@ -86,6 +86,18 @@ class Target(NamedTuple):
         port = _PORTS[parts.scheme] if parts.port is None else parts.port
         return cls(parts.scheme, parts.hostname or "", port, context)
 
+    @classmethod
+    def parse_private(cls, text: str) -> Target:
+        """Read a URL to which a token may be sent: https, or http to this machine alone.
+
+        Raises:
+            ValueError: It is not, or is none.
+        """
+        target = cls.parse(text)
+        if target.scheme != "https" and not Address(target.host, target.port).loopback:
+            raise ValueError("a token would go over the network in the clear")
+        return target
+
 
 def bracketed(host: str) -> str:
     """Return a host as it stands in a URL: IPv6 addresses in brackets."""

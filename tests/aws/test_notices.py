@@ -286,6 +286,14 @@ def test_they_are_off_unless_switched_on(s3: Any, bucket: str, mode: str | None)
     assert notices_of(environ, s3, bucket, HandClock()) is None
 
 
+def test_no_token_goes_to_a_host_in_the_clear(
+    s3: Any, bucket: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    environ = {"NOTICES": "status", "NOTICES_API": "http://github.example/api/v3"}
+    assert notices_of(environ, s3, bucket, HandClock()) is None
+    assert "in the clear" in caplog.text
+
+
 @pytest.mark.parametrize(
     "spoil",
     [

@@ -88,12 +88,22 @@ def test_the_redrive_is_only_a_net() -> None:
     assert redrive["deadLetterTargetArn"] == {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}
 
 
+FOR_NOTICES = {
+    ("s3:GetObject", "${CredentialsBucket.Arn}/github-token.json"),
+    ("s3:GetObject", "${CredentialsBucket.Arn}/notices/*"),
+    ("s3:PutObject", "${CredentialsBucket.Arn}/notices/*"),
+    ("s3:DeleteObject", "${CredentialsBucket.Arn}/notices/*"),
+    ("s3:ListBucket", "CredentialsBucket.Arn"),
+}
+
+
 def test_process_webhooks_may_queue_and_nothing_else() -> None:
     assert set(TEMPLATE.allowed("ProcessWebhooksRole")) == {
         ("logs:CreateLogStream", "ProcessWebhooksLog.Arn"),
         ("logs:PutLogEvents", "ProcessWebhooksLog.Arn"),
         ("sqs:SendMessage", "Queue.Arn"),
         ("s3:PutObject", "${CredentialsBucket.Arn}/payloads/*"),
+        *FOR_NOTICES,
     }
 
 
@@ -114,8 +124,8 @@ def test_send_from_queue_may_drain_and_nothing_else() -> None:
         ("s3:DeleteObject", f"{bucket}/attempts/*"),
         ("s3:GetObject", f"{bucket}/jenkins.json"),
         ("s3:PutObject", f"{bucket}/jenkins.json"),
-        ("s3:ListBucket", "CredentialsBucket.Arn"),
         ("apigateway:GET", stage),
+        *FOR_NOTICES,
     }
 
 
@@ -146,6 +156,15 @@ def test_a_lambda_knows_where_everything_is(name: str) -> None:
     )
     assert function["LoggingConfig"] == {"LogGroup": {"Ref": f"{name}Log"}}
     assert TEMPLATE.properties(f"{name}Log") == {"RetentionInDays": {"Ref": "LogDays"}}
+
+
+@pytest.mark.parametrize("name", ["ProcessWebhooks", "SendFromQueue"])
+def test_notices_are_off_unless_switched_on(name: str) -> None:
+    assert TEMPLATE.data["Parameters"]["Notices"]["Default"] == "off"
+    variables = TEMPLATE.properties(name)["Environment"]["Variables"]
+    off = {"Ref": "AWS::NoValue"}
+    assert variables["NOTICES"] == {"Fn::If": ["HasNotices", {"Ref": "Notices"}, off]}
+    assert variables["NOTICES_API"] == {"Ref": "NoticesApi"}
 
 
 def test_jenkins_gets_less_time_than_github_gives_and_queueing_has_time_left() -> None:

@@ -306,7 +306,7 @@ def _made(
     clock: Clock,
     quick: bool,  # noqa: FBT001
 ) -> Notices:
-    api = Target.parse(environ.get("NOTICES_API") or "https://api.github.com")
+    api = Target.parse_private(environ.get("NOTICES_API") or "https://api.github.com")
     value = json.loads(s3.get_object(Bucket=bucket, Key=TOKEN_KEY)["Body"].read())
     token = value.get("token") if isinstance(value, dict) else None
     if not isinstance(token, str) or not token.isascii() or not token.isprintable() or not token:

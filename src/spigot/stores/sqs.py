@@ -78,6 +78,7 @@ class SqsQueue:
 
     Attributes:
         on_arrival: Called once a message has come in; only to wake somebody.
+        on_end: Called with a webhook and the attempt that ends it, before it leaves the queue.
     """
 
     def __init__(
@@ -99,6 +100,7 @@ class SqsQueue:
         self._position = 0
         self._renewed = time.monotonic()
         self.on_arrival: Callable[[], None] = lambda: None
+        self.on_end: Callable[[Webhook, Attempt], None] = lambda *_: None
 
     # --- in ----------------------------------------------------------------------------------
 
@@ -203,6 +205,8 @@ class SqsQueue:
         if held is None:
             return
         decision = attempt.decision
+        if decision.verdict in (Verdict.DELIVERED, Verdict.DEAD):
+            self.on_end(loaded.webhook, attempt)
         with _explained("record an attempt"):
             if decision.verdict is Verdict.DELIVERED:
                 self._end(held)
@@ -256,13 +260,11 @@ class SqsQueue:
 
     def _give_back_lane(self, first: _Held, delay: float) -> None:
         """Give back a message, hidden for a delay, and what came after it in its lane."""
+        name, position = first.place.lane, first.place.position
         with self._lock:
-            lane = [
-                held
-                for held in self._held.values()
-                if held.place.lane == first.place.lane
-                and held.place.position >= first.place.position
-            ]
+            places = [held.place for held in self._held.values()]
+            lane = [self._held[one.position] for one in places
+                    if one.lane == name and one.position >= position]  # fmt: skip
             for held in lane:
                 del self._held[held.place.position]
         for held in lane:
@@ -289,12 +291,9 @@ class SqsQueue:
 
     def _send(self, queue: str, text: str, group: str, **more: Any) -> None:
         self._sqs.send_message(
-            QueueUrl=queue,
-            MessageBody=text,
-            MessageGroupId=group,
-            MessageDeduplicationId=uuid.uuid4().hex,
-            **more,
-        )
+            QueueUrl=queue, MessageBody=text, MessageGroupId=group,
+            MessageDeduplicationId=uuid.uuid4().hex, **more,
+        )  # fmt: skip
 
     def _hide(self, held: _Held, seconds: int) -> None:
         with _tolerated("A message could not be given back; SQS does so by itself"):
