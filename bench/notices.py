@@ -1,6 +1,6 @@
 """What it costs to tell pull requests beside a long backlog of theirs.
 
-    .venv/bin/python bench/notices.py [--count 100000]
+    .venv/bin/python bench/notices.py [--count 20000]
 
 Stores so many held webhooks of different pull requests (a real payload of 22 kB each), and has the
 teller look as its thread does, once a second, with a GitHub that answers at once. Prints the
@@ -49,7 +49,7 @@ class Quick:
 def main() -> None:
     """Measure, and print what was found."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--count", type=int, default=100_000, help="held pull requests")
+    parser.add_argument("--count", type=int, default=20_000, help="held pull requests")
     count = parser.parse_args().count
     with tempfile.TemporaryDirectory() as folder:
         store = SqliteStore(Path(folder))
