@@ -85,7 +85,7 @@ def test_a_newer_spigots_database_is_refused_and_stays_as_it_is(tmp_path: Path) 
         db.execute("PRAGMA user_version = 99")
     before = contents(tmp_path)
     message = refused(tmp_path)
-    assert "written by a newer Spigot (schema 99; this one knows 3)" in message
+    assert "written by a newer Spigot (schema 99; this one knows 4)" in message
     assert "Upgrade Spigot" in message
     assert contents(tmp_path) == before
 
