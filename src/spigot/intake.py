@@ -93,6 +93,22 @@ class Intake:
         except Refused as refused:
             raise explained(refused, method, query) from None
 
+    def lead(self, admitted: Admitted, fields: Fields) -> tuple[str, Hook]:
+        """Say where a request goes at Jenkins, and which hook it belongs to.
+
+        Args:
+            admitted: What `admit` returned for it.
+            fields: The first value of each header.
+
+        Raises:
+            Refused: 400 if it was sent to `ROUTED` and nothing tells where it belongs; 404 or 405
+                if it belongs to a hook that is closed, or that takes no such method.
+        """
+        if admitted.hook is not None:
+            return admitted.path, admitted.hook
+        path = route(identify(fields), self._routes)
+        return path, self._hooks.find(admitted.method, path)
+
     def webhook(self, admitted: Admitted, headers: Headers, fields: Fields, body: bytes) -> Webhook:
         """Read a whole request.
 
@@ -103,14 +119,10 @@ class Intake:
             body: The body.
 
         Raises:
-            Refused: 400 if it was sent to `ROUTED` and nothing tells where it belongs; 401 if its
-                hook has a secret, and it was not signed with it.
+            Refused: As `lead` does; 401 if its hook has a secret, and it was not signed with it.
         """
         sender = identify(fields)
-        path, hook = admitted.path, admitted.hook
-        if hook is None:
-            path = route(sender, self._routes)
-            hook = self._hooks.find(admitted.method, path)
+        path, hook = self.lead(admitted, fields)
         now = self._clock.now()
         if hook.verifier is not None:
             hook.verifier.verify(headers, body, now)

@@ -7,7 +7,7 @@ is believed: the address that asks is the right-most one that is not a trusted p
 from __future__ import annotations
 
 import ipaddress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -49,27 +49,37 @@ def holds(networks: Iterable[Network], address: IPAddress | None) -> bool:
     return address is not None and any(address in network for network in networks)
 
 
-def source_of(peer: str, forwarded: Sequence[str], trusted: Sequence[Network]) -> IPAddress | None:
-    """Return the address that asks.
+class Source(NamedTuple):
+    """Who asks.
+
+    Attributes:
+        address: The right-most address that is no trusted proxy; None if the peer has none.
+        certain: Whether that is who asks; if not, it is the proxy that passes somebody on.
+    """
+
+    address: IPAddress | None
+    certain: bool
+
+
+def source_of(peer: str, forwarded: Sequence[str], trusted: Sequence[Network]) -> Source:
+    """Return who asks.
+
+    Where a trusted proxy should have written an address and did not, nobody vouches for what stands
+    before it: the request counts as that proxy's, and is nobody's whom a list could name.
 
     Args:
         peer: The address at the other end of the connection.
         forwarded: The values of all ``X-Forwarded-For`` headers, in their order.
         trusted: The proxies whose word is taken.
-
-    Returns:
-        The right-most address that is no trusted proxy. Where an address should be and none is,
-        nobody vouches for what stands before it, and the proxy that passed it on counts. None if
-        the peer has no address.
     """
     source = parse_address(peer)
-    if not holds(trusted, source):
-        return source
+    if not forwarded or not holds(trusted, source):
+        return Source(source, certain=source is not None)
     for text in reversed(",".join(forwarded).split(",")):
         address = parse_address(text)
         if address is None:
-            break
+            return Source(source, certain=False)
         source = address
         if not holds(trusted, address):
             break
-    return source
+    return Source(source, certain=True)

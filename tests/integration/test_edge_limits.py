@@ -313,6 +313,28 @@ def test_a_hook_takes_only_from_those_whom_it_allows(path: bytes, size: int) -> 
         assert [one.path for one in listener.kept] == ["/ghprbhook/"]
 
 
+@pytest.mark.parametrize("path", [b"/github-webhook/", b"/webhooks"])
+def test_whoever_is_not_allowed_is_refused_before_the_body_comes(path: bytes) -> None:
+    head = b"POST " + path + b" HTTP/1.1\r\nHost: a\r\nX-GitHub-Event: push\r\n"
+    with Listener(access=allowing("140.82.112.0/20")) as listener, listener.connect() as line:
+        line.sendall(head + b"Content-Length: 10\r\n\r\n")
+        assert answer(line)[0] == 403
+
+
+def test_a_proxy_that_names_no_address_is_refused_by_a_list_and_counts_itself() -> None:
+    for garbage in (b"unknown", b"140.82.112.5, unknown", b"140.82.112.5,", b""):
+        head = PUSH + b"X-Forwarded-For: " + garbage + b"\r\n"
+        trusted = ("127.0.0.1",)
+        with Listener(access=allowing("140.82.112.0/20", "127.0.0.1", trusted=trusted)) as listener:
+            ((status, _, body),) = listener.talk(whole(b"{}", head))
+            assert status == 403
+            assert "not known" in body["error"]
+        rated = Access(HandClock(), trusted=[parse_network("127.0.0.1")], rate=1)
+        with Listener(access=rated) as listener:
+            assert listener.talk(whole(b"{}", head))[0][0] == 200
+            assert listener.talk(whole(b"{}", head))[0][0] == 429
+
+
 def test_whom_a_proxy_names_counts_only_if_it_is_trusted() -> None:
     head = PUSH + b"X-Forwarded-For: 9.9.9.9\r\nX-Forwarded-For: 140.82.112.5\r\n"
     with Listener(access=allowing("140.82.112.0/20")) as listener:

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from spigot.errors import Refused
-from spigot.networks import holds, parse_address, source_of
+from spigot.networks import Source, holds, source_of
 from spigot.rates import Rates
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ class Access:
         self._rates = Rates(rate) if rate else None
         self.watches = bool(self._allow) or self._rates is not None
 
-    def enter(self, peer: str, headers: Iterable[tuple[bytes, bytes]]) -> str:
-        """Return the address that asks, after counting its request.
+    def enter(self, peer: str, headers: Iterable[tuple[bytes, bytes]]) -> Source:
+        """Return who asks, after counting the request.
 
         Args:
             peer: The address at the other end of the connection.
@@ -60,20 +60,21 @@ class Access:
         if self._trusted:
             forwarded = [value.decode("latin-1") for name, value in headers if name == _FORWARDED]
         source = source_of(peer, forwarded, self._trusted)
-        if self._rates is not None and source is not None:
-            wait = self._rates.take(source, self._clock.monotonic())
+        address = source.address
+        if self._rates is not None and address is not None:
+            wait = self._rates.take(address, self._clock.monotonic())
             if wait:
                 raise Refused(
                     429,
-                    f"{source} sends more than {self._rates.rate} requests a second. Send it again "
-                    "later; whoever runs Spigot can raise rate_per_address "
+                    f"{address} sends more than {self._rates.rate} requests a second. Send it "
+                    "again later; whoever runs Spigot can raise rate_per_address "
                     "(SPIGOT_RATE_PER_ADDRESS).",
                     reason="rate",
                     headers=(("Retry-After", str(math.ceil(wait))),),
                 )
-        return str(source) if source else "an unknown address"
+        return source
 
-    def check(self, hook: str, source: str) -> None:
+    def check(self, hook: str, source: Source) -> None:
         """Make sure that a hook takes from an address.
 
         Args:
@@ -84,11 +85,14 @@ class Access:
             Refused: 403.
         """
         networks = self._allow.get(hook)
-        if networks is not None and not holds(networks, parse_address(source)):
-            raise Refused(
-                403,
-                f"{hook} does not take webhooks from {source}. If the sender is meant to, add its "
-                "address to `allow` in the [[hooks]] table of that path; if this is the address "
-                "of a proxy in front of Spigot, name it in trusted_proxies.",
-                reason="address",
-            )
+        if networks is None or (source.certain and holds(networks, source.address)):
+            return
+        who = str(source.address) if source.certain else "an address that is not known"
+        raise Refused(
+            403,
+            f"{hook} does not take webhooks from {who}. If the sender is meant to, add its "
+            "address to `allow` in the [[hooks]] table of that path; if this is the address "
+            "of a proxy in front of Spigot, name it in trusted_proxies, and let it write "
+            "X-Forwarded-For.",
+            reason="address",
+        )

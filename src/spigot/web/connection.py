@@ -219,8 +219,6 @@ class Connection(asyncio.Protocol):
             webhook = edge.intake.webhook(
                 request.admitted, request.headers, request.fields, request.body
             )
-            if request.source:
-                edge.access.check(webhook.hook, request.source)
             edge.keep(self, webhook, began)
         except Refused as refused:
             return refused

@@ -25,7 +25,6 @@ class Request(NamedTuple):
 
     Attributes:
         admitted: Where it goes; None for the question whether all is well.
-        source: The address that asks; empty where nobody needs to know.
         headers: All header lines.
         fields: The first value of each header.
         body: The body.
@@ -33,7 +32,6 @@ class Request(NamedTuple):
     """
 
     admitted: Admitted | None
-    source: str
     headers: Headers
     fields: Fields
     body: bytes
@@ -141,11 +139,12 @@ class RequestReader:
         method = self._parser.get_method().decode("latin-1")
         if self._target.partition(b"?")[0] == b"/healthz" and method == "GET":
             return
-        if edge.access.watches:
-            self._source = edge.access.enter(self._hears.peer, self._headers)
-        self._admitted = admitted = edge.intake.admit(method, self._target)
-        if self._source and admitted.hook is not None:
-            edge.access.check(admitted.hook.path, self._source)
+        watches = edge.access.watches
+        source = edge.access.enter(self._hears.peer, self._headers) if watches else None
+        self._admitted = edge.intake.admit(method, self._target)
+        if source is not None:
+            _, hook = edge.intake.lead(self._admitted, fields)
+            edge.access.check(hook.path, source)
         length = fields.get(b"content-length")
         if length is not None:
             self._length = int(length)
@@ -180,7 +179,6 @@ class RequestReader:
             return
         request = Request(
             self._admitted,
-            self._source,
             tuple(self._headers),
             self._fields,
             self._body.whole(),
@@ -199,7 +197,6 @@ class RequestReader:
         self._length = 0
         self._counts = 0
         self._admitted = None
-        self._source = ""
         self._body = Body()
 
     def _check_head(self) -> None:
