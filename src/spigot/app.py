@@ -16,8 +16,9 @@ from spigot.delivery import Delivery
 from spigot.drain import Drain
 from spigot.errors import SettingsError, SpigotError
 from spigot.guard import Guard, Probe
+from spigot.hook import Hook
 from spigot.hook_secret import check_cover
-from spigot.hooks import KNOWN, Hook, Hooks
+from spigot.hooks import Hooks
 from spigot.jenkins import Jenkins
 from spigot.live import Live, check_admin, kept_fixed
 from spigot.log import Log, configure
@@ -25,6 +26,7 @@ from spigot.meters import Meters
 from spigot.notices import held_because
 from spigot.notify import Notifier
 from spigot.pace import Pace
+from spigot.plugins import KNOWN
 from spigot.ports import Clock
 from spigot.report import Reporter
 from spigot.sight import Expected

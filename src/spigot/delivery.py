@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spigot.decide import Circumstances, Policy, asks_probe, decide, shakes
-from spigot.hooks import Presence, question_of
+from spigot.hook import Presence
 from spigot.log import Log
 from spigot.masking import mask_text, secrets_of
+from spigot.plugins import question_of
 from spigot.sight import State
 from spigot.webhook import Attempt, Happened, Outcome, Verdict
 

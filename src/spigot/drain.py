@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from spigot.dispatch import Dispatch
 from spigot.errors import StoreError
-from spigot.hooks import repeat_is_harmless
 from spigot.log import Log
 from spigot.masking import mask_path
+from spigot.plugins import repeat_is_harmless
 from spigot.pool import Pool
 from spigot.sight import State
 from spigot.steady import RETRY_SECONDS, Steady

@@ -1,4 +1,4 @@
-"""The paths at which Jenkins' plugins take webhooks, and which requests belong to which.
+"""The hooks that are open here, and which requests belong to which.
 
 A webhook keeps its path, so these are Spigot's own addresses too. Nothing but a hook can be reached
 through Spigot: paths match exactly, and what may follow a prefix is checked.
@@ -7,199 +7,17 @@ through Spigot: paths match exactly, and what may follow a prefix is checked.
 from __future__ import annotations
 
 import re
-from enum import StrEnum
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, unquote_to_bytes
 
 from spigot.errors import Refused, SettingsError
-from spigot.masking import MASK, TOKEN_PATHS, mask_path, printable
+from spigot.masking import MASK, mask_path, printable
+from spigot.plugins import KNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from spigot.signatures import Verifier
-
-
-class Presence(StrEnum):
-    """Whether a hook's plugin is loaded at Jenkins."""
-
-    LOADED = "loaded"
-    ABSENT = "absent"
-    UNKNOWN = "unknown"
-
-
-class Question(NamedTuple):
-    """A request that changes nothing at Jenkins and tells whether a hook's plugin is loaded.
-
-    Ask only a ready Jenkins: one that boots answers 403 and 404 too.
-
-    Attributes:
-        method: ``GET`` or ``POST``; the body is empty.
-        path: Path and query, below Jenkins' context path.
-        loaded: The statuses with which the plugin itself answers.
-        absent: The statuses with which Jenkins answers in its place. A POST meets the crumb filter,
-            403, where no plugin claims the path.
-        headers: Header lines to send.
-        json: The plugin answers in JSON; any other answer is not its own.
-    """
-
-    method: str
-    path: str
-    loaded: tuple[int, ...]
-    absent: tuple[int, ...] = (404,)
-    headers: tuple[tuple[str, str], ...] = ()
-    json: bool = False
-
-    def understand(self, status: int, content_type: str) -> Presence:
-        """Say what an answer means; a proxy's or a login page's means nothing.
-
-        Args:
-            status: The answer's HTTP status; redirects are not followed.
-            content_type: Its media type in lower case without parameters.
-        """
-        if status in self.loaded and (not self.json or content_type == "application/json"):
-            return Presence.LOADED
-        return Presence.ABSENT if status in self.absent else Presence.UNKNOWN
-
-
-class Hook(NamedTuple):
-    """A path at which Jenkins takes webhooks.
-
-    Attributes:
-        path: Below Jenkins' context path, percent-encoded; its trailing slash, or none, matters.
-        methods: What the plugin acts on.
-        below: The path is a prefix, ends in a slash, and everything below it belongs to the hook.
-        provider: Whose webhooks come here; None where the headers have to tell.
-        job: How a request names its job: ``path`` in what follows the prefix, ``path-token`` by a
-            token in the segment that follows it, ``token`` by a token in query or header, ``url``
-            by the repository in the parameter ``url``; empty if it does not.
-        repeat_harmless: A second delivery builds nothing that the first did not.
-        question: How to find out whether the plugin is loaded; None if nothing harmless tells.
-        verifier: Takes only what was signed with the hook's secret; None: it has none.
-    """
-
-    path: str
-    methods: tuple[str, ...] = ("POST",)
-    below: bool = False
-    provider: str | None = None
-    job: Literal["", "path", "path-token", "token", "url"] = ""
-    repeat_harmless: bool = False
-    question: Question | None = None
-    verifier: Verifier | None = None
-
-
-_NO_TOKEN = "token=spigot-asks-whether-this-plugin-is-loaded"  # noqa: S105 - no job has it
-_NO_REPOSITORY = "url=https%3A%2F%2Fspigot.invalid%2Fno-job-uses-this"  # RFC 2606: never a host
-
-KNOWN: tuple[Hook, ...] = (
-    # GitHubWebHook: push polls, branch sources ask GitHub again; neither builds a commit twice.
-    Hook(
-        "/github-webhook/",
-        provider="github",
-        repeat_harmless=True,
-        question=Question("GET", "/github-webhook/", loaded=(405,)),
-    ),
-    # GhprbRootAction: a comment seen again may build again.
-    Hook(
-        "/ghprbhook/",
-        provider="github",
-        question=Question("GET", "/ghprbhook/", loaded=(400, 415)),
-    ),
-    # GenericWebHookRequestReceiver: each call is a build of its own; a token that no job has: 404.
-    Hook(
-        "/generic-webhook-trigger/invoke",
-        methods=("POST", "GET"),
-        job="token",
-        question=Question(
-            "POST",
-            f"/generic-webhook-trigger/invoke?{_NO_TOKEN}",
-            loaded=(200, 403, 404, 500),
-            absent=(403, 404),
-            headers=(("gwt-dry-run", "true"),),
-            json=True,
-        ),
-    ),
-    # ComputedFolderWebHookRequestReceiver: asks for a scan; a token of no folder does nothing.
-    Hook(
-        "/multibranch-webhook-trigger/invoke",
-        methods=("POST", "GET"),
-        job="token",
-        question=Question(
-            "POST",
-            f"/multibranch-webhook-trigger/invoke?{_NO_TOKEN}",
-            loaded=(200,),
-            absent=(403, 404),
-        ),
-    ),
-    # ActionResolver of gitlab-plugin: an unknown job is 404, as if the plugin were absent.
-    Hook("/project/", below=True, provider="gitlab", job="path"),
-    # GitLabWebHookAction, GitLabSystemHookAction: anything but POST is 400.
-    Hook(
-        "/gitlab-webhook/post",
-        provider="gitlab",
-        repeat_harmless=True,
-        question=Question("GET", "/gitlab-webhook/post", loaded=(400,)),
-    ),
-    Hook(
-        "/gitlab-systemhook/post",
-        provider="gitlab",
-        repeat_harmless=True,
-        question=Question("GET", "/gitlab-systemhook/post", loaded=(400,)),
-    ),
-    # BitbucketHookReceiver: polls; an empty body is 200 and a line in Jenkins' log.
-    Hook(
-        "/bitbucket-hook/",
-        repeat_harmless=True,
-        question=Question("GET", "/bitbucket-hook/", loaded=(200,)),
-    ),
-    # BitbucketSCMSourcePushHookReceiver: without an event header 400.
-    Hook(
-        "/bitbucket-scmsource-hook/notify",
-        repeat_harmless=True,
-        question=Question("GET", "/bitbucket-scmsource-hook/notify", loaded=(400,)),
-    ),
-    # GiteaWebhookAction: anything but POST is 400.
-    Hook(
-        "/gitea-webhook/post",
-        provider="gitea",
-        repeat_harmless=True,
-        question=Question("GET", "/gitea-webhook/post", loaded=(400,)),
-    ),
-    # GitStatus: with sha1 exactly that commit is built, however old; without a token 401.
-    Hook(
-        "/git/notifyCommit",
-        methods=("POST", "GET"),
-        job="url",
-        question=Question("GET", f"/git/notifyCommit?{_NO_REPOSITORY}", loaded=(200, 400, 401)),
-    ),
-    # JSONWebHook of dockerhub-notification-plugin: a pushed image builds.
-    *(
-        Hook(
-            path,
-            below=True,
-            provider="dockerhub" if path == "/dockerhub-webhook/" else None,
-            job="path-token",
-        )
-        for path in TOKEN_PATHS
-    ),
-)
-"""The hooks of the plugins that Spigot knows."""
-
-
-_HARMLESS = {hook.path for hook in KNOWN if hook.repeat_harmless}
-_NOTIFY_COMMIT = "/git/notifyCommit"
-
-
-def repeat_is_harmless(path: str, query: str) -> bool:
-    """Tell whether a second delivery of a webhook builds nothing that the first did not."""
-    if path == _NOTIFY_COMMIT:
-        return not any(unquote(part).startswith("sha1=") for part in query.split("&"))
-    return path in _HARMLESS
-
-
-def question_of(path: str) -> Question | None:
-    """Return how to find out whether the plugin at a known hook's path is loaded."""
-    return next((hook.question for hook in KNOWN if hook.path == path), None)
+    from spigot.hook import Hook
 
 
 class Hooks:

@@ -13,7 +13,8 @@ from spigot.webhook import Webhook, new_id
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from spigot.hooks import Hook, Hooks
+    from spigot.hook import Hook
+    from spigot.hooks import Hooks
     from spigot.ports import Clock
     from spigot.providers import Fields
     from spigot.webhook import Headers

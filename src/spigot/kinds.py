@@ -12,10 +12,10 @@ from spigot import units
 from spigot.address import Address, Target, split_url
 from spigot.errors import SettingsError
 from spigot.hook_secret import KEPT, follow, verifier_of
-from spigot.hooks import KNOWN
 from spigot.networks import parse_network
 from spigot.notices import Mode
 from spigot.option import Given, Kind, Origin, check_names, read
+from spigot.plugins import KNOWN
 from spigot.providers import PROVIDERS
 from spigot.signatures import NAMES, scheme_named
 

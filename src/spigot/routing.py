@@ -14,7 +14,7 @@ from spigot.repository import tidy
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from spigot.hooks import Hook
+    from spigot.hook import Hook
     from spigot.providers import Fields, Sender
 
 _DEFAULTS = {

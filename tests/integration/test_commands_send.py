@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from spigot.hooks import KNOWN
+from spigot.plugins import KNOWN
 from spigot.practice import Phase, PracticeJenkins
 from support.commands import done, json_of, run
 from support.gateway import GatewayProcess
@@ -51,6 +51,16 @@ class TestSend:
                 result = run("send", "example:push", "--path", path)
                 assert result.exit_code == 0, result.stdout
                 assert "Signed with the configured secret of /" in result.stderr
+            # A secret of the command line is used in the hook's own way, wherever it is right.
+            for name, status in (("KEY", 200), ("OTHER", 401)):
+                monkeypatch.setenv("OTHER", "whsec_b3RoZXI=")
+                result = run("send", "example:push", "--path", "/own/", "--secret", f"env:{name}")
+                assert f" {status} in " in result.stdout
+                assert "Signed with --secret as /own/ (standard-webhooks)" in result.stderr
+            result = run("send", "example:push", "--path", "/own/", "--secret", "env:HOOK_SECRET")
+            assert result.exit_code == 2
+            assert "must be Base64" in result.stderr
+            assert SECRET not in result.output
             # What the configuration keeps secret goes to no address of the command line.
             url = f"http://127.0.0.1:{gateway.port}"
             result = run("send", "example:push", "--url", url)

@@ -37,8 +37,10 @@ LAYERS = (
         "rates",
     },
     {
+        "hook",
         "hook_secret",
         "hooks",
+        "plugins",
         "sight",
         "readiness",
         "decide",

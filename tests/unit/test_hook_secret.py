@@ -11,11 +11,12 @@ import pytest
 
 from spigot.app import hooks_of
 from spigot.errors import SettingsError
-from spigot.hooks import KNOWN, Hook
+from spigot.plugins import KNOWN
 from spigot.settings import load
 from spigot.signatures import SCHEMES
 
 if TYPE_CHECKING:
+    from spigot.hook import Hook
     from spigot.hooks import Hooks
 
 Loader = Callable[..., "Hooks"]

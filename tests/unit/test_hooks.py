@@ -6,14 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spigot.errors import Refused, SettingsError
-from spigot.hooks import (
-    KNOWN,
-    Hook,
-    Hooks,
-    Presence,
-    question_of,
-    repeat_is_harmless,
-)
+from spigot.hook import Hook, Presence
+from spigot.hooks import Hooks
+from spigot.plugins import KNOWN, question_of, repeat_is_harmless
 
 HOOKS = Hooks()
 

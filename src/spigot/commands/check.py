@@ -16,7 +16,8 @@ from spigot.sight import State
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from spigot.hooks import Hook, Hooks
+    from spigot.hook import Hook
+    from spigot.hooks import Hooks
     from spigot.jenkins import Jenkins
     from spigot.settings import Settings
 
@@ -213,7 +214,7 @@ def look_at_hooks(
 
 
 def _ask(jenkins: Jenkins, hook: Hook) -> tuple[bool | None, str]:
-    from spigot.hooks import Presence
+    from spigot.hook import Presence
 
     question = hook.question
     if question is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 from pathlib import Path
@@ -23,6 +24,7 @@ from spigot.status import webhooks
 
 if TYPE_CHECKING:
     from spigot.commands.post import Answer, Post
+    from spigot.signatures import Verifier
 
 _EXAMPLE = "example:"
 
@@ -34,7 +36,8 @@ _EXAMPLE = "example:"
 @click.option(
     "--secret",
     metavar="env:NAME|file:PATH",
-    help="Where the secret is that it is signed with. [without --url as the hook is configured]",
+    help="Where the secret is that it is signed with: as the hook is configured, or else in the "
+    "provider's usual way, as always with --url. [without --url: the configured one]",
 )
 @click.option("--url", metavar="URL", help="Where to. [the address that `spigot serve` listens on]")
 @click.option("--path", metavar="PATH", help="The hook path. [as the provider's Jenkins plugin]")
@@ -72,14 +75,17 @@ def send_command(
     body, told = _read(file)
     event = event or told or _guess(provider, body)
     key = _secret(secret)
+
+    def make(secret: str | None) -> Post:
+        return post.make(provider, event, body, secret=secret, delivery=delivery, form=form)
+
+    where = _url(start, url, path, make(None))
+    # To another address nothing goes that the configuration keeps secret.
+    verifier = None if url else _verifier(start, where, Sender(provider, event, delivery), key)
     made = [
-        post.make(provider, event, body, secret=key, delivery=delivery, form=form)
+        post.signed(make(None), verifier) if verifier is not None else make(key)
         for _ in range(count)
     ]
-    where = _url(start, url, path, made[0])
-    # To another address nothing goes that the configuration keeps secret.
-    if key is None and url is None:
-        made = _signed(start, made, where, Sender(provider, event, delivery))
     answers = []
     for one in made:
         answers.append((one, post.send(one, where)))
@@ -159,8 +165,12 @@ def _url(start: Start, url: str | None, path: str | None, first: Post) -> str:
     return url if path is None else url.rstrip("/") + path
 
 
-def _signed(start: Start, made: list[Post], where: str, sender: Sender) -> list[Post]:
-    """Return the posts, signed with the secret of the hook that they go to, if it has one."""
+def _verifier(start: Start, where: str, sender: Sender, secret: str | None) -> Verifier | None:
+    """Return what checks the hook that a URL leads to; with the given secret in place of its own.
+
+    Raises:
+        UsageError: The given secret is none for the way in which the hook is signed.
+    """
     from spigot.app import hooks_of
     from spigot.intake import Intake
 
@@ -174,12 +184,21 @@ def _signed(start: Start, made: list[Post], where: str, sender: Sender) -> list[
         )
         hook = admitted.hook or hooks.find("POST", route(sender, settings.routes))
     except Refused:
-        return made  # whoever listens there says why
+        return None  # whoever listens there says why
     if hook.verifier is None:
-        return made
-    scheme = hook.verifier.scheme.name
-    click.echo(f"Signed with the configured secret of {mask_path(hook.path)} ({scheme}).", err=True)
-    return [post.signed(one, hook.verifier) for one in made]
+        return None
+    scheme = hook.verifier.scheme
+    shown = f"{mask_path(hook.path)} ({scheme.name})"
+    if secret is None:
+        click.echo(f"Signed with the configured secret of {shown}.", err=True)
+        return hook.verifier
+    try:
+        key = scheme.key(secret)
+    except ValueError as error:
+        # Without its cause, which may quote the secret.
+        raise click.UsageError(f"--secret is not one for {shown}: it {error}.") from None
+    click.echo(f"Signed with --secret as {shown} is configured.", err=True)
+    return dataclasses.replace(hook.verifier, keys=(key,))
 
 
 def _say(one: Post, answer: Answer) -> None:
