@@ -36,6 +36,7 @@ from spigot.stores.upkeep import Upkeep
 from spigot.teller import Teller
 from spigot.web.admin import admin_app, admin_server
 from spigot.web.edge import Edge
+from spigot.web.handshakes import listen
 from spigot.web.metrics import GatewayCollector
 from spigot.web.questions import Questions
 from spigot.web.tls import Certificate
@@ -186,12 +187,7 @@ class Gateway:
             live.intake, self.store.put, self.store.room.check, access=live.access,
             limits=live.limits, questions=Questions(self._jenkins.pass_on), meters=self.meters,
         )  # fmt: skip
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(
-            edge.connection, sock=self._public, backlog=1024,
-            ssl=self._tls.front if self._tls else None,
-            ssl_handshake_timeout=live.limits.header_timeout if self._tls else None,
-        )  # fmt: skip
+        self._server = await listen(edge, self._public, self._tls.front if self._tls else None)
         collector = GatewayCollector(
             self.meters, self.status, lambda: edge.held, lambda: self.store.room.free
         )

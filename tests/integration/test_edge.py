@@ -247,6 +247,38 @@ def test_a_stop_answers_what_is_under_way_and_then_closes(listener: Listener) ->
     assert (status, headers["connection"]) == (200, "close")
 
 
+def test_what_came_before_a_stop_is_answered_although_nobody_has_read_it(
+    listener: Listener,
+) -> None:
+    with listener.connect() as line:
+        line.sendall(whole(b"{}"))
+        received = line.recv(65536)
+
+        async def stop() -> None:
+            line.sendall(whole(b"{}"))  # the loop runs this, and reads it only later
+            await listener.edge.stop(PATIENCE)
+
+        stopping = asyncio.run_coroutine_threadsafe(stop(), listener._loop)
+        first, second = answers_in(received + read_all(line))
+        line.close()
+        stopping.result(PATIENCE)
+    assert (first[0], second[0], second[1]["connection"]) == (200, 200, "close")
+
+
+def test_an_idle_connection_is_closed_and_not_reset_under_a_request(listener: Listener) -> None:
+    with listener.connect() as line:
+        line.sendall(whole(b"{}"))
+        assert line.recv(65536).startswith(b"HTTP/1.1 200")
+        stopping = asyncio.run_coroutine_threadsafe(listener.edge.stop(PATIENCE), listener._loop)
+        assert line.recv(65536) == b""
+        line.sendall(whole(b"{}"))  # it was on its way when the connection was closed
+        assert line.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
+        assert line.recv(65536) == b""
+        line.close()
+        stopping.result(PATIENCE)
+    assert len(listener.kept) == 1
+
+
 def test_health_is_bad_while_the_store_fails_and_good_once_it_works(listener: Listener) -> None:
     ask = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
     listener.answer = lambda _: StoreError("locked")

@@ -17,11 +17,13 @@ from spigot.meters import Meters
 from spigot.ports import Clock, Passed
 from spigot.web.access import Access
 from spigot.web.edge import Edge
+from spigot.web.handshakes import listen
 from spigot.web.limits import Limits
 from spigot.web.questions import Questions
 from spigot.webhook import Receipt, Webhook
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
 
     from spigot.stores.sqlite import SqliteStore
@@ -43,6 +45,7 @@ class Listener:
         limits: All limits, over `max_body` and `memory`.
         access: Who may send; everybody by default.
         pass_on: Answers Jenkins' own questions.
+        tls: For TLS.
 
     Attributes:
         kept: What was handed to the store.
@@ -61,11 +64,13 @@ class Listener:
         limits: Limits | None = None,
         access: Access | None = None,
         pass_on: Callable[..., Passed] = lambda *_: Passed(0, error="no Jenkins"),
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._limits = limits or Limits(max_body=max_body, memory=memory)
         self._access = access or Access(Clock())
         self._questions = Questions(pass_on)
         self._store = store
+        self._tls = tls
         self.kept: list[Webhook] = []
         self.answer: Callable[[Webhook], Receipt | Exception] | None = lambda webhook: Receipt(
             webhook.id, duplicate=False
@@ -143,12 +148,11 @@ class Listener:
         )  # fmt: skip
         listening = socket.create_server(("127.0.0.1", 0))
         self.port = listening.getsockname()[1]
-        self._server = await self._loop.create_server(self.edge.connection, sock=listening)
+        self._server = await listen(self.edge, listening, self._tls)
 
     async def _stop(self) -> None:
         self._server.close()
         await self.edge.stop(1.0)
-        await self._server.wait_closed()
 
 
 def read_all(line: socket.socket) -> bytes:

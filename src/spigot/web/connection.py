@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 from spigot.errors import Refused, StoreError
 from spigot.log import Log
 from spigot.web import answers
-from spigot.web.limits import HUGE, LARGE, LINGER_SECONDS
+from spigot.web.limits import HUGE, LARGE, LINGER_SECONDS, PART_SECONDS
 from spigot.web.questions import is_question
 from spigot.web.request import Request, RequestReader
 from spigot.web.turns import GULP
@@ -84,7 +84,7 @@ class Connection(asyncio.Protocol):
         if len(data) >= GULP:
             self._waits = True
             self._pause()
-            self._edge.turns.wait(self, None if self._refused else self._reader.left)
+            self._edge.turns.wait(self, None if self._ended or self._refused else self._reader.left)
 
     def turn(self) -> None:
         """Read on: it is this connection's turn."""
@@ -104,9 +104,8 @@ class Connection(asyncio.Protocol):
     @property
     def is_idle(self) -> bool:
         """Whether it is open and no request is being read or answered."""
-        return not (
-            self._busy or self._reader.begun or self._refused or self._transport.is_closing()
-        )
+        done = self._ended or self._refused or self._transport.is_closing()
+        return not (self._busy or self._reader.begun or done)
 
     def pause_writing(self) -> None:
         """Read no more from a sender that does not read its answers, or they fill the memory."""
@@ -152,7 +151,7 @@ class Connection(asyncio.Protocol):
     def close_if_unused(self, now: float) -> None:
         """Close, unless it is new: then its first request may be on its way already."""
         if self.is_idle and (self._served or now - self._since >= FRESH_SECONDS):
-            self.close()
+            self._part()
 
     def close_if_late(self, now: float) -> None:
         """Close if nothing happened, or a request was not complete, for too long."""
@@ -299,14 +298,25 @@ class Connection(asyncio.Protocol):
         if more:
             return
         self._resume()
-        if self._refused:
-            # Closing at once would reset the connection under a sender that still sends, and the
-            # answer with it (RFC 9112, section 9.6).
-            if self._transport.can_write_eof():
-                self._transport.write_eof()
-            asyncio.get_running_loop().call_later(LINGER_SECONDS, self._transport.abort)
+        if self._refused or (not keep and self._edge.stopping):
+            self._part()
         elif not keep:
             self._transport.close()
+
+    def _part(self) -> None:
+        """Close although the sender may still send.
+
+        Closing at once would reset the connection then, and take with it what was answered but not
+        yet read (RFC 9112, section 9.6).
+        """
+        self._ended = True
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        elif not self._refused:
+            self._transport.close()
+            return
+        seconds = LINGER_SECONDS if self._refused else PART_SECONDS
+        asyncio.get_running_loop().call_later(seconds, self._transport.abort)
 
     def _give_back(self, request: Request) -> None:
         """Give back what a request took: its memory, and its place among those in progress."""

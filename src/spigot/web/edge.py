@@ -55,6 +55,7 @@ class Edge:
         held: Bytes of bodies in memory, from the first one read until the store has them.
         requests: Requests that are being read or stored.
         connections: All connections.
+        handshakes: Those that are still making their TLS handshake; they count as well.
         large: The thread that takes large bodies to the store, one after the other.
         huge: The one for the largest, so that the others do not wait for them.
         turns: When who sends much is read from.
@@ -83,6 +84,7 @@ class Edge:
         self.held = 0
         self.requests = 0
         self.connections: set[Connection] = set()
+        self.handshakes: set[Connection] = set()
         self._idle: deque[Connection] = deque()  # of a look at all; they may have changed since
         self._looked = float("-inf")
         self.stopping = False
@@ -101,7 +103,18 @@ class Edge:
     @property
     def is_flooded(self) -> bool:
         """Whether there are so many connections that not even a refusal can be given."""
-        return len(self.connections) > self.limits.max_connections + REFUSING
+        return self._number > self.limits.max_connections + REFUSING
+
+    def greet(self, connection: Connection) -> bool:
+        """Count a connection whose TLS handshake begins.
+
+        Returns:
+            Whether it may go on, and be told then if it is one too many; if not, it has to be cut.
+        """
+        if self._number >= self.limits.max_connections + REFUSING:
+            return False
+        self.handshakes.add(connection)
+        return True
 
     def enter(self, connection: Connection) -> bool:
         """Take a new connection in; for one too many, the one idle for longest is closed.
@@ -109,8 +122,9 @@ class Edge:
         Returns:
             Whether there is a place for it; if not, it has to be refused, and counts until then.
         """
+        self.handshakes.discard(connection)
         self.connections.add(connection)
-        if len(self.connections) <= self.limits.max_connections:
+        if self._number <= self.limits.max_connections:
             return True
         longest = self._idle_for_longest(connection)
         if longest is not None:
@@ -155,17 +169,21 @@ class Edge:
         self.stopping = True
         end = time.monotonic() + patience
         while time.monotonic() < end:
+            await asyncio.sleep(0.01)  # what is there already is read first, and answered
             for connection in list(self.connections):
                 connection.close_if_unused(time.monotonic())
-            if not self.connections:
+            if not self._number:
                 break
-            await asyncio.sleep(0.01)
         for connection in list(self.connections):
             connection.abort()
         self._sweeper.cancel()
         self.large.shutdown(wait=False)
         self.huge.shutdown(wait=False)
         self.questions.close()
+
+    @property
+    def _number(self) -> int:
+        return len(self.connections) + len(self.handshakes)
 
     def _give_answers(self) -> None:
         while self._answers:

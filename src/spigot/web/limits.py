@@ -13,6 +13,9 @@ HUGE = 4 * 1024 * 1024
 LINGER_SECONDS = 2.0
 """How long a refused sender may go on sending before its connection is cut."""
 
+PART_SECONDS = 0.25
+"""How long a sender has at a stop to see that its connection is closed, before it is cut."""
+
 SMALL_SHARE = 8
 """Small bodies have an eighth of the memory on top: a flood of large ones leaves room for them."""
 
