@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError, WaiterError
 from spigot.errors import SpigotError
 
 if TYPE_CHECKING:
-    from stack import Stack
+    from spigot.aws.stack import Stack
 
 HOLDS_WEBHOOKS = frozenset({"AWS::SQS::Queue", "AWS::S3::Bucket"})
 SECONDS_BETWEEN_LOOKS = 1.0

@@ -19,16 +19,27 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from changes import Change
 from package import LAMBDAS, ROOT
+from spigot.aws.rule import DrainRule
+from spigot.aws.sdk import brief, plainly
+from spigot.aws.stack import Stack
+from spigot.aws.toggle import drains
+from spigot.aws.valve import StageValve
+from spigot.aws.variables import NOTE, STATE, UNTIL
 from spigot.errors import SettingsError, SpigotError
-from stack import NAME, Stack, Valve, brief, plainly
+from toggle_spigot import NAME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from spigot.valve import ValveRow
 
 TEMPLATE = ROOT / "infra" / "template.yaml"
 BUCKET_TEMPLATE = ROOT / "infra" / "code-bucket.yaml"
 KEYS = {"process_webhooks": "ProcessWebhooksKey", "send_from_queue": "SendFromQueueKey"}
 FROM_ENVIRONMENT = {"SPIGOT_SECRET": "Secret", "LOG_LEVEL": "LogLevel"}
+
+VALVE = {"SpigotState": STATE, "SpigotUntil": UNTIL, "SpigotNote": NOTE}
+"""What the template calls the variables of its stage."""
 
 _SNAPSHOT = "ApiDeployment"
 """The logical id in the template that has to be new for a changed API to reach its stage."""
@@ -142,44 +153,43 @@ def deploy(stack: Stack, bucket: str, target: str, more: dict[str, str], dist: P
     Raises:
         SpigotError: It failed; the valve is as it was.
     """
-    valve = _valve_of(stack)
-    state = valve.state() if valve else "ON"
-    if valve and state == "OFF":
-        click.echo("The valve is OFF, and stays so.")
+    found = stack.describe()
+    before = stack.outputs() if found and found.get("Outputs") else None
     parameters = {
         "TargetUrl": target,
         "CodeBucket": bucket,
-        "SpigotState": state,
         **upload(bucket, dist),
         **more,
     }
-    try:
+    if before is None:
         Change(stack, body_of(template), parameters).carry_out(yes=yes)
+        return stack.outputs()
+    stage = StageValve(boto3.client("apigateway"), before["ApiId"])
+    row = stage.row()
+    if not row.on:
+        click.echo("The valve is OFF, and stays so.")
+    variables = stage.variables() | {STATE: row.word}
+    kept = {name: variables[key] for name, key in VALVE.items() if key in variables}
+    try:
+        Change(stack, body_of(template), kept | parameters).carry_out(yes=yes)
     except SpigotError:
-        if valve:
-            _put_back(valve, state)
+        _put_back(stage, DrainRule(boto3.client("events"), before["RuleName"]), row)
         raise
     return stack.outputs()
 
 
-def _valve_of(stack: Stack) -> Valve | None:
-    """Return the valve of a stack that has one."""
-    found = stack.describe()
-    return Valve(stack.outputs()) if found and found.get("Outputs") else None
-
-
-def _put_back(valve: Valve, state: str) -> None:
+def _put_back(stage: StageValve, rule: DrainRule, row: ValveRow) -> None:
     """Put back what a rollback changed: it knows the valve of the last deploy, not of a toggle."""
     try:
-        if valve.state() != state:
-            valve.set_variable(state)
-            click.echo(f"The rollback had changed the valve; it is {state} again.")
-        if valve.drains() is not (state == "ON"):
-            valve.set_rule(state)
+        if stage.row() != row:
+            stage.put(row)
+            click.echo(f"The rollback had changed the valve; it is {row.word} again.")
+        if rule.enabled() is not drains(row):
+            rule.put(enabled=drains(row))
     except (ClientError, BotoCoreError) as error:
         click.echo(
-            f"Error: the valve was {state} before and may stand otherwise now ({brief(error)}): run"
-            f" utils/toggle_spigot.py --toggle-state {state}.",
+            f"Error: the valve was {row.word} before and may stand otherwise now ({brief(error)}):"
+            f" run utils/toggle_spigot.py --toggle-state {row.word}.",
             err=True,
         )
 

@@ -50,7 +50,8 @@ def handler(event: object, context: Any) -> dict[str, int]:  # noqa: ARG001
     s3 = boto3.client("s3")
     queue = SqsQueue(boto3.client("sqs"), s3, at, valve=valve.read)
     guard = Guard(jenkins, clock)
-    seen_for = Boots(s3, at.bucket).seen_for(guard.ask().session, clock.now())
+    boots = Boots(s3, at.bucket)
+    seen_for = boots.seen_for(guard.ask().session, clock.now())
     policy = Policy(settle_after=max(0.0, Policy().settle_after - seen_for))
     delivery = Delivery(jenkins, guard, policy, clock, random.random)
     drain = Drain(queue, delivery, guard, clock, pace=Pace(HAND), meters=meters)
@@ -58,6 +59,7 @@ def handler(event: object, context: Any) -> dict[str, int]:  # noqa: ARG001
     if notices:
         queue.on_end = notices.ended
     Pump(queue, drain, guard).run(until_empty=True, end=end)
+    boots.tell(guard.readiness, clock.now())
     if notices:
         why = held_because(valve.read(), guard.readiness.state, "", None)
         notices.sweep(time.monotonic() + context.get_remaining_time_in_millis() / 1000 - 15, why)

@@ -1,4 +1,4 @@
-"""Where Jenkins is, and where to listen."""
+"""Where Jenkins is, where to listen, and where a Spigot on AWS is."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 
 _HOST = re.compile(r"[A-Za-z0-9._-]+")
 _CONTEXT = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*)?")
+_AWS = "aws://"
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -48,6 +49,29 @@ class Address(NamedTuple):
         host = match[1] or match[2]
         _check_host(host)
         return cls(host, int(match[3]))
+
+
+class StackName(NamedTuple):
+    """A Spigot on AWS.
+
+    Attributes:
+        name: The name of its CloudFormation stack.
+    """
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"{_AWS}{self.name}"
+
+    @classmethod
+    def parse(cls, text: str) -> StackName | None:
+        """Read ``aws://STACK``; None if it is something else, ``ValueError`` if it is no name."""
+        if not text.startswith(_AWS):
+            return None
+        name = text.removeprefix(_AWS).removesuffix("/")
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,127}", name):
+            raise ValueError(f"{name!r} is no name of a stack")
+        return cls(name)
 
 
 class Target(NamedTuple):

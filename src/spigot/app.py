@@ -81,6 +81,7 @@ class Gateway:
                 "No Jenkins is named. Give its URL with --target or TARGET_URL, such as "
                 "http://localhost:8080/jenkins."
             )
+        directory = settings.directory
         self.settings = settings
         self.clock = Clock()
         self.meters = Meters()
@@ -97,7 +98,7 @@ class Gateway:
         )
         self._admin = inherited.get("admin") or _listen(settings.admin, "admin", "SPIGOT_ADMIN")
         check_admin(self.admin_address, settings.admin_token)
-        self.store = SqliteStore(settings.data, min_free=settings.min_free, clock=self.clock)
+        self.store = SqliteStore(directory, min_free=settings.min_free, clock=self.clock)
         self.store.lock.take()
         report = self.store.panel.report()
         self.guard = Guard(

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from spigot import units
-from spigot.address import Address, Target, split_url
+from spigot.address import Address, StackName, Target, split_url
 from spigot.errors import SettingsError
 from spigot.hook_secret import KEPT, follow, verifier_of
 from spigot.networks import parse_network
@@ -99,6 +99,11 @@ def _path(given: Given) -> Path:
     if not path or "\0" in path:
         raise ValueError("no path")
     return given.cwd / path
+
+
+def _data(given: Given) -> Path | StackName:
+    stack = StackName.parse(given.value) if isinstance(given.value, str) else None
+    return stack or _path(given)
 
 
 def _existing_file(given: Given) -> Path | None:
@@ -256,6 +261,7 @@ TARGET = Kind(
 ADDRESS = Kind("address", "HOST:PORT, such as 127.0.0.1:8001, localhost:0 or [::1]:8001", _address)
 SECRET = Kind("secret", f"{KEPT}; visible ASCII without spaces", _secret)
 PATH = Kind("path", "a path", _path)
+DATA = Kind("path", "a path, or aws:// with the name of a stack on AWS", _data)
 FILE = Kind("path", "the path of a file that exists", _existing_file)
 LEVEL = Kind("level", ", ".join(_LEVELS), _level)
 FLAG = Kind("boolean", "true or false", _bool)

@@ -247,6 +247,42 @@ class Store(Queue, Protocol):
         """Finish what was handed over, and let go of everything."""
 
 
+class Served(Protocol):
+    """A store as commands use it: what is in it, and whoever delivers it."""
+
+    @property
+    def history(self) -> History:
+        """What people ask of it."""
+
+    @property
+    def panel(self) -> Panel:
+        """What commands and whoever delivers share."""
+
+    @property
+    def serving(self) -> bool:
+        """Whether somebody takes webhooks in and delivers them."""
+
+    def signs(self) -> Signs:
+        """Return what a gateway watches; see `Queue.signs`."""
+
+    def status(self, now: float) -> dict[str, Any]:
+        """Return the status object of the contract.
+
+        Args:
+            now: UNIX seconds.
+        """
+
+    def rests(self, version: int) -> bool:
+        """Tell whether no attempt runs any more.
+
+        Args:
+            version: That of the valve which was set to OFF.
+        """
+
+    def rouse(self) -> None:
+        """Have Jenkins asked and the queue drained soon, where nobody does so all the time."""
+
+
 class Sender(Protocol):
     """The way to Jenkins."""
 

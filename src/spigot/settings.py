@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from spigot import kinds, units
-from spigot.address import Address, Target
+from spigot.address import Address, StackName, Target
 from spigot.errors import SettingsError
 from spigot.hook_secret import places
 from spigot.kinds import HookSetting
@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 __all__ = ["OPTIONS", "Address", "HookSetting", "Option", "Settings", "Target", "describe", "load"]
 
 _FILE = "spigot.toml"
-_OTHER_VARIABLES = ("SPIGOT_CONFIG", "SPIGOT_S3_BUCKET")
+_OTHER_VARIABLES = ("SPIGOT_CONFIG", "SPIGOT_S3_BUCKET", "SPIGOT_STACK")
+_AWS_VARIABLES = ("SPIGOT_SECRET",)
+"""What `make deploy` takes. Here it would be passed over, and no signature checked."""
+
 _KUBERNETES = re.compile(r"SPIGOT_(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_[A-Z]+(_[A-Z]+)?)")
 
 
@@ -45,7 +48,7 @@ class Settings:
     listen: Address
     admin: Address
     admin_token: str | None = field(repr=False)
-    data: Path
+    data: Path | StackName
     log_level: str
     max_body: int
     memory: int
@@ -90,6 +93,20 @@ class Settings:
     routes: Mapping[str, str]
     hooks: tuple[HookSetting, ...]
 
+    @property
+    def directory(self) -> Path:
+        """The data directory.
+
+        Raises:
+            SettingsError: The webhooks are kept on AWS.
+        """
+        if isinstance(self.data, StackName):
+            raise SettingsError(
+                f"data is {self.data}: this needs a directory of this machine. Name one with --data"
+                " or SPIGOT_DATA."
+            )
+        return self.data
+
 
 # fmt: off
 OPTIONS: tuple[Option, ...] = (
@@ -102,8 +119,8 @@ OPTIONS: tuple[Option, ...] = (
     Option("admin_token", kinds.SECRET, "", ("SPIGOT_ADMIN_TOKEN",),
            "What `admin` asks for: `env:NAME` or `file:PATH`; in the variable also the token.",
            secret=True),
-    Option("data", kinds.PATH, "./spigot-data", ("SPIGOT_DATA",),
-           "The directory that keeps the webhooks."),
+    Option("data", kinds.DATA, "./spigot-data", ("SPIGOT_DATA",),
+           "The directory that keeps the webhooks; for commands also `aws://STACK`."),
     Option("log_level", kinds.LEVEL, "INFO", ("SPIGOT_LOG_LEVEL", "LOG_LEVEL"),
            "`DEBUG`, `INFO`, `WARNING` or `ERROR`."),
     Option("max_body", kinds.SIZE_ABOVE_0, "25MiB", ("SPIGOT_MAX_BODY",),
@@ -240,7 +257,9 @@ def load(
 
     chosen = [(option, given(option)) for option in OPTIONS]
     secrets = [value.value for option, value in chosen if option.secret]
-    _check_variables(environ, [*secrets, *places(table.get("hooks"))])
+    data = next(value for option, value in chosen if option.name == "data")
+    others = _OTHER_VARIABLES + (_AWS_VARIABLES if _is_on_aws(data) else ())
+    _check_variables(environ, [*secrets, *places(table.get("hooks"))], others)
     settings = Settings(
         **{option.name: read(value, option.kind, secret=option.secret) for option, value in chosen}
     )
@@ -269,7 +288,13 @@ def _read_file(
         raise SettingsError(f"{name} is not TOML: {error}") from None
 
 
-def _check_variables(environ: Mapping[str, str], secrets: list[Any]) -> None:
+def _is_on_aws(data: Given) -> bool:
+    return isinstance(data.value, str) and data.value.startswith("aws://")
+
+
+def _check_variables(
+    environ: Mapping[str, str], secrets: list[Any], others: tuple[str, ...]
+) -> None:
     """Refuse ``SPIGOT_…`` variables that nobody knows, unless a secret points there."""
     known = [variable for option in OPTIONS for variable in option.env]
     pointed_at = {text.removeprefix("env:") for text in secrets if str(text).startswith("env:")}
@@ -278,7 +303,7 @@ def _check_variables(environ: Mapping[str, str], secrets: list[Any]) -> None:
         for name, value in environ.items()
         if name.startswith("SPIGOT_") and name not in pointed_at and not _injected(name, value)
     ]
-    check_names(given, [*known, *_OTHER_VARIABLES], source="environment", prefix="SPIGOT_")
+    check_names(given, [*known, *others], source="environment", prefix="SPIGOT_")
 
 
 def _injected(name: str, value: str) -> bool:

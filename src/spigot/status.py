@@ -25,7 +25,13 @@ def status_of(panel: Panel, *, serving: bool, now: float) -> dict[str, Any]:
 
 
 def status(
-    valve: ValveRow, counts: Counts, report: dict[str, Any], *, serving: bool, now: float
+    valve: ValveRow,
+    counts: Counts,
+    report: dict[str, Any],
+    *,
+    serving: bool,
+    now: float,
+    approximate: bool = False,
 ) -> dict[str, Any]:
     """Return the status object of the contract.
 
@@ -35,6 +41,7 @@ def status(
         report: What the gateway reported last; see `report.Reporter`.
         serving: Whether a gateway runs. If not, its report is history.
         now: UNIX seconds.
+        approximate: Whether the counts are about right only; said in words and in a key more.
     """
     jenkins = report.get("jenkins", "unknown") if serving else "unknown"
     evidence = _evidence(report, now) if serving else "`spigot serve` is not running"
@@ -56,6 +63,8 @@ def status(
         "delivered": counts.delivered,
         "oldest_waiting_s": None if oldest is None else round(max(0.0, now - oldest), 3),
     }
+    if approximate:
+        known["approximate"] = True
     failed = report.get("notices") if serving else ""
     tail = f"; pull requests are not told: {failed}" if failed else ""
     known["next"] = _next(known, valve, report if serving else None, now) + tail
@@ -80,10 +89,19 @@ def summary(known: dict[str, Any], now: float) -> str:
     jenkins = f"Jenkins {_phase(known)}"
     if known["jenkins_since"]:
         jenkins += f" for {format_duration(max(0, round(now - _seconds(known['jenkins_since']))))}"
-    waiting = f"{webhooks(known['waiting'])} waiting"
+    waiting = f"{counted(known)} waiting"
     if known["oldest_waiting_s"] is not None:
         waiting += f", the oldest for {format_duration(known['oldest_waiting_s'] // 1)}"
     return f"{valve}; {jenkins}; {waiting}"
+
+
+def counted(known: dict[str, Any]) -> str:
+    """Say how many webhooks wait, and whether that is about right only.
+
+    Args:
+        known: What `status` returned.
+    """
+    return ("about " if known.get("approximate") else "") + webhooks(known["waiting"])
 
 
 def _phase(known: dict[str, Any]) -> str:
@@ -100,7 +118,9 @@ def _evidence(report: dict[str, Any], now: float) -> str:
     if not since:
         return str(evidence)
     seen, comma, follows = evidence.partition(", ")
-    return f"{seen} since {local_second(since, now)}{comma}{follows}"
+    asked_at = report.get("asked_at")  # by whoever is not there all the time
+    asked = f" (asked {format_duration(max(0, round(now - asked_at)))} ago)" if asked_at else ""
+    return f"{seen} since {local_second(since, now)}{asked}{comma}{follows}"
 
 
 def _seconds(time: str) -> float:
@@ -114,7 +134,7 @@ def _local(time: str, now: float) -> str:
 def _next(known: dict[str, Any], valve: ValveRow, report: dict[str, Any] | None, now: float) -> str:
     """Say what happens next; without a report, no gateway runs."""
     waiting = known["waiting"]
-    kept = webhooks(waiting)
+    kept = counted(known)
     if report is None:
         return f"nothing is taken in or delivered until `spigot serve` runs; {kept} waiting"
     if not valve.on:
@@ -125,7 +145,8 @@ def _next(known: dict[str, Any], valve: ValveRow, report: dict[str, Any] | None,
     if halted := report.get("halted"):
         return f"no attempt is made until the store works again: {halted}"
     if known["jenkins"] == "not ready":
-        return f"{kept} kept until Jenkins is ready; it is asked every second"
+        asked = report.get("asked", "every second")
+        return f"{kept} kept until Jenkins is ready; it is asked {asked}"
     held = len(known["paths_held"])
     paths = "1 path is" if held == 1 else f"{held} paths are"
     tail = f"; {paths} held and tried again by itself" if held else ""

@@ -55,7 +55,7 @@ MUTATIONS = (
              "Principal: scheduler.amazonaws.com", checks.ticks),
     Mutation("the rule is not the one allowed", "SourceArn: !GetAtt DrainRule.Arn",
              "SourceArn: !GetAtt Queue.Arn", checks.ticks),
-    Mutation("the rule is off while the valve is ON", "!If [IsOn, ENABLED, DISABLED]", "DISABLED",
+    Mutation("the rule is off while the valve is ON", "!If [Drains, ENABLED, DISABLED]", "DISABLED",
              checks.ticks),
     Mutation("process_webhooks may not send",
              "Resource: !GetAtt Queue.Arn\n              - Sid: Large",

@@ -125,6 +125,7 @@ def test_send_from_queue_may_drain_and_nothing_else() -> None:
         ("s3:GetObject", f"{bucket}/jenkins.json"),
         ("s3:PutObject", f"{bucket}/jenkins.json"),
         ("apigateway:GET", stage),
+        ("apigateway:PATCH", stage),
         *FOR_NOTICES,
     }
 

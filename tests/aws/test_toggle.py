@@ -1,20 +1,23 @@
-"""utils/toggle_spigot.py: the variable first, then the rule; whole or not at all."""
+"""Setting the valve: the variable first, then the rule; whole or not at all."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
 
 from aws.bed.deployed import run
-from spigot.errors import SpigotError
-from stack import Valve
-from toggle_spigot import toggle
+from spigot.aws.rule import DrainRule
+from spigot.aws.toggle import turn
+from spigot.aws.valve import StageValve
+from spigot.errors import Overtaken, SpigotError
 
 if TYPE_CHECKING:
     from aws.bed.deployed import Deployed
+    from spigot.valve import ValveRow
 
 
 def stands(stack: Deployed) -> tuple[str, str]:
@@ -24,27 +27,35 @@ def stands(stack: Deployed) -> tuple[str, str]:
     return stage["variables"]["spigot_state"], rule["State"]
 
 
-class Scripted(Valve):
+class Scripted:
     """The real valve, with steps that fail as told, and a list of what was done."""
 
     def __init__(self, stack: Deployed, *failing: str) -> None:
-        super().__init__(stack.outputs)
         self.failing = failing
         self.done: list[str] = []
+        scripted = self
 
-    def _step(self, step: str) -> None:
+        class Stage(StageValve):
+            def put(self, row: ValveRow) -> None:
+                scripted.step(f"variable {row.word}")
+                super().put(row)
+
+        class Rule(DrainRule):
+            def put(self, *, enabled: bool) -> None:
+                scripted.step(f"rule {'ON' if enabled else 'OFF'}")
+                super().put(enabled=enabled)
+
+        self.stage = Stage(boto3.client("apigateway"), stack.outputs["ApiId"])
+        self.rule = Rule(boto3.client("events"), stack.outputs["RuleName"])
+
+    def step(self, step: str) -> None:
         self.done.append(step)
         if step in self.failing:
             denied = {"Error": {"Code": "AccessDenied", "Message": "not allowed"}}
             raise ClientError(denied, "Change")
 
-    def set_variable(self, state: str) -> None:
-        self._step(f"variable {state}")
-        super().set_variable(state)
-
-    def set_rule(self, state: str) -> None:
-        self._step(f"rule {state}")
-        super().set_rule(state)
+    def turn(self, state: str, **more: Any) -> ValveRow:
+        return turn(self.stage, self.rule, on=state == "ON", now=time.time(), **more)
 
 
 def test_off_and_on_set_the_variable_and_the_rule(stack: Deployed) -> None:
@@ -62,7 +73,7 @@ def test_off_and_on_set_the_variable_and_the_rule(stack: Deployed) -> None:
 @pytest.mark.parametrize("state", ["ON", "OFF"])
 def test_the_variable_goes_first(stack: Deployed, state: str) -> None:
     valve = Scripted(stack)
-    toggle(valve, state)
+    valve.turn(state)
     assert valve.done == [f"variable {state}", f"rule {state}"]
 
 
@@ -75,21 +86,57 @@ def test_twice_is_as_once(stack: Deployed) -> None:
 def test_a_variable_that_cannot_be_set_changes_nothing(stack: Deployed) -> None:
     valve = Scripted(stack, "variable OFF")
     with pytest.raises(SpigotError, match=r"not allowed.*nothing was changed, the valve is ON"):
-        toggle(valve, "OFF")
+        valve.turn("OFF")
     assert valve.done == ["variable OFF"]
     assert stands(stack) == ("ON", "ENABLED")
 
 
 def test_a_rule_that_cannot_be_set_puts_the_variable_back(stack: Deployed) -> None:
     with pytest.raises(SpigotError, match=r"could not be disabled.*was put back to ON"):
-        toggle(Scripted(stack, "rule OFF"), "OFF")
+        Scripted(stack, "rule OFF").turn("OFF")
     assert stands(stack) == ("ON", "ENABLED")
 
 
 def test_what_cannot_be_put_back_is_said(stack: Deployed) -> None:
     with pytest.raises(SpigotError, match=r"could not be put back to ON.*it is OFF now"):
-        toggle(Scripted(stack, "rule OFF", "variable ON"), "OFF")
+        Scripted(stack, "rule OFF", "variable ON").turn("OFF")
     assert stands(stack) == ("OFF", "ENABLED")
+
+
+def test_an_off_that_ends_keeps_the_rule_for_whoever_opens_it(stack: Deployed) -> None:
+    Scripted(stack).turn("OFF", until=time.time() + 600)
+    assert stands(stack) == ("OFF", "ENABLED")
+    Scripted(stack).turn("OFF")
+    assert stands(stack) == ("OFF", "DISABLED")
+
+
+def test_reason_and_end_are_kept_with_the_valve(stack: Deployed) -> None:
+    valve, until = Scripted(stack), time.time() + 600
+    row = valve.turn("OFF", reason="upgrade to 2.500 (50% ~ done_soon)", until=until)
+    found = valve.stage.row()
+    assert found.reason == "upgrade to 2.500 (50% ~ done_soon)"
+    assert found.until == pytest.approx(until, abs=0.001)
+    assert (found.on, found.version) == (False, row.version)
+    again = valve.turn("OFF", reason="once more")
+    assert again.since == found.since
+    assert valve.turn("ON").version == row.version + 2
+    assert (valve.stage.row().reason, valve.stage.row().until) == ("", None)
+
+
+def test_who_knows_another_version_does_not_set_it(stack: Deployed) -> None:
+    valve = Scripted(stack)
+    seen = valve.turn("OFF", reason="ours")
+    valve.turn("OFF", reason="theirs")
+    valve.done.clear()
+    with pytest.raises(Overtaken):
+        valve.turn("ON", before=seen.version)
+    assert valve.done == []
+
+
+def test_a_reason_that_fits_into_no_variable_changes_nothing(stack: Deployed) -> None:
+    with pytest.raises(SpigotError, match="The reason is too long"):
+        Scripted(stack).turn("OFF", reason="a word " * 100)
+    assert stands(stack) == ("ON", "ENABLED")
 
 
 def test_a_stack_that_is_not_there_is_named(stack: Deployed) -> None:  # noqa: ARG001

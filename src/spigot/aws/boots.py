@@ -1,11 +1,14 @@
-"""Since when the present boot of Jenkins has been seen: a Lambda forgets from run to run."""
+"""What the drain that ran last knew of Jenkins: a Lambda forgets from run to run."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from spigot.log import Log
+
+if TYPE_CHECKING:
+    from spigot.readiness import Readiness
 
 KEY = "jenkins.json"
 
@@ -13,7 +16,7 @@ _log = Log(__name__)
 
 
 class Boots:
-    """Remembers one boot in S3.
+    """Remembers in S3 the boot of Jenkins that was seen last, and how Jenkins was.
 
     Args:
         s3: boto3's client.
@@ -33,17 +36,45 @@ class Boots:
         """
         if not session:
             return 0.0
+        known = self._read()
+        if known.get("session") == session and "since" in known:
+            return max(0.0, now - float(known["since"]))
+        self._write({"session": session, "since": now})
+        return 0.0
+
+    def tell(self, known: Readiness, now: float) -> None:
+        """Write what is known of Jenkins, for `spigot status` and `spigot hold`.
+
+        Args:
+            known: What is known.
+            now: UNIX seconds.
+        """
+        before = self._read()
+        same = before.get("jenkins") == known.state
+        seen = same and before.get("evidence") == known.evidence
+        self._write(
+            before
+            | {
+                "jenkins": str(known.state),
+                "jenkins_since": before["jenkins_since"] if same else known.since,
+                "evidence": known.evidence,
+                "evidence_since": before["evidence_since"] if seen else known.evidence_since,
+                "asked_at": now,
+            }
+        )
+
+    def _read(self) -> dict[str, Any]:
         try:
-            known = json.loads(self._s3.get_object(Bucket=self._bucket, Key=KEY)["Body"].read())
-            if known["session"] == session:
-                return max(0.0, now - float(known["since"]))
+            found = json.loads(self._s3.get_object(Bucket=self._bucket, Key=KEY)["Body"].read())
         except self._s3.exceptions.NoSuchKey:
-            pass
+            return {}
         except Exception as error:  # noqa: BLE001 - it counts as new, and is written anew
             _log.warning("What was known of Jenkins could not be read", exc=error)
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def _write(self, known: dict[str, Any]) -> None:
         try:
-            body = json.dumps({"session": session, "since": now}).encode()
-            self._s3.put_object(Bucket=self._bucket, Key=KEY, Body=body)
+            self._s3.put_object(Bucket=self._bucket, Key=KEY, Body=json.dumps(known).encode())
         except Exception as error:  # noqa: BLE001 - the next run asks again
             _log.warning("What is known of Jenkins could not be written", exc=error)
-        return 0.0

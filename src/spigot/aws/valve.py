@@ -1,12 +1,16 @@
-"""The valve on AWS: a variable of the API's stage, and the rule that drains the queue."""
+"""The valve on AWS: variables of the API's stage."""
 
 from __future__ import annotations
 
 import time
 from typing import Any
 
+from spigot.aws.sdk import tolerated
+from spigot.aws.variables import row_of, variables_of
 from spigot.log import Log
-from spigot.valve import ValveRow
+from spigot.valve import ValveRow, effective
+
+STAGE = "prod"
 
 LOOK_EVERY = 3.0
 """Seconds between two looks at the stage while a drain runs."""
@@ -15,7 +19,7 @@ _log = Log(__name__)
 
 
 class StageValve:
-    """Reads ``spigot_state``; a failure to read leaves what was seen last.
+    """Looks at the valve, and sets it.
 
     Args:
         client: boto3's client for API Gateway.
@@ -23,24 +27,61 @@ class StageValve:
         stage: Its stage.
     """
 
-    def __init__(self, client: Any, api_id: str, stage: str) -> None:
+    def __init__(self, client: Any, api_id: str, stage: str = STAGE) -> None:
         self._client = client
-        self._api_id = api_id
-        self._stage = stage
+        self._at = {"restApiId": api_id, "stageName": stage}
         self._row = ValveRow()
         self._looked = float("-inf")
 
+    def variables(self) -> dict[str, str]:
+        """Return all variables of the stage; raises what boto3 does."""
+        return dict(self._client.get_stage(**self._at).get("variables") or {})
+
+    def row(self) -> ValveRow:
+        """Look at the valve as it was set; raises what boto3 does.
+
+        One that nobody has set yet stands so since the stage was made.
+        """
+        stage = self._client.get_stage(**self._at)
+        row = row_of(stage.get("variables") or {})
+        return row if row.since else row._replace(since=stage["createdDate"].timestamp())
+
+    def put(self, row: ValveRow) -> None:
+        """Set the valve, its reason and its end in one step; raises what boto3 does.
+
+        Raises:
+            SpigotError: The reason is too long.
+        """
+        self._client.update_stage(
+            **self._at,
+            patchOperations=[
+                {"op": "replace", "path": f"/variables/{name}", "value": value}
+                for name, value in variables_of(row).items()
+            ],
+        )
+
     def read(self) -> ValveRow:
-        """Return the valve as it was at the last look, `LOOK_EVERY` seconds ago at most."""
-        now = time.monotonic()
-        if now - self._looked >= LOOK_EVERY:
-            self._looked = now
+        """Return the valve for a drain: as it was `LOOK_EVERY` seconds ago at most.
+
+        An OFF whose time is over is ON, and is set so for those who only know the variable. A
+        failure to look leaves what was seen last.
+        """
+        tick = time.monotonic()
+        if tick - self._looked >= LOOK_EVERY:
+            self._looked = tick
             try:
-                stage = self._client.get_stage(restApiId=self._api_id, stageName=self._stage)
+                row = self.row()
             except Exception as error:  # noqa: BLE001 - whatever it is, the valve stays as it was
                 _log.error("The valve could not be read; it stays as it was", exc=error)
             else:
-                on = stage.get("variables", {}).get("spigot_state", "ON").upper() != "OFF"
-                if on is not self._row.on:
-                    self._row = ValveRow(on, since=time.time(), version=self._row.version + 1)
+                self._row = self._opened(row)
         return self._row
+
+    def _opened(self, row: ValveRow) -> ValveRow:
+        now = effective(row, time.time())
+        if now.on is row.on:
+            return row
+        now = now._replace(version=row.version + 1)
+        with tolerated("The valve's time is over, but its variable could not be set to ON"):
+            self.put(now)
+        return now

@@ -33,7 +33,7 @@ def backup_command(
     from spigot.stores.backup import back_up
 
     settings = start.settings(data=data)
-    _say(f"{file} holds", back_up(settings.data, file, force=force), as_json=as_json)
+    _say(f"{file} holds", back_up(settings.directory, file, force=force), as_json=as_json)
 
 
 @click.command("restore")
@@ -46,7 +46,7 @@ def restore_command(start: Start, *, file: Path, data: str | None, as_json: bool
     from spigot.stores.backup import restore
 
     settings = start.settings(data=data)
-    _say(f"{settings.data} holds", restore(file, settings.data), as_json=as_json)
+    _say(f"{settings.data} holds", restore(file, settings.directory), as_json=as_json)
 
 
 def _say(what: str, copy: Copy, *, as_json: bool) -> None:

@@ -16,7 +16,8 @@ from spigot.webhook import State
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from spigot.stores.history import History
+    from spigot.ports import History
+    from spigot.stores.history import Entry
 
 _REPLAYABLE = (State.DEAD, State.DELIVERED, State.DROPPED)
 _DROPPABLE = (State.WAITING, State.DEAD)
@@ -92,8 +93,9 @@ def _sorted_out(
     """Return the ids that the names mean and that can be changed, and what is wrong with others."""
     good: list[str] = []
     failed = []
+    entries = history.entries(Selection(names=names))
     for name in names:
-        found = history.entries(Selection(names=(name,)))
+        found = _named(entries, name)
         usable = [entry.id for entry in found if entry.state in allowed]
         good += usable
         if not found:
@@ -101,6 +103,12 @@ def _sorted_out(
         elif not usable:
             failed.append(f"{name} is {found[0].state}: only {_list(allowed)} ones can be {done}.")
     return tuple(dict.fromkeys(good)), failed
+
+
+def _named(entries: Sequence[Entry], name: str) -> list[Entry]:
+    """Return the webhook of that id, or those of that delivery id."""
+    by_id = [entry for entry in entries if entry.id == name]
+    return by_id or [entry for entry in entries if entry.delivery == name]
 
 
 def _list(states: Sequence[State]) -> str:

@@ -70,7 +70,7 @@ def check_command(start: Start, *, target: str | None, data: str | None, as_json
     from spigot.app import hooks_of, jenkins_of
 
     jenkins = jenkins_of(settings, settings.target)
-    directory = look_at_data(settings.data, settings.min_free)
+    directory = look_at_data(settings.directory, settings.min_free)
     probes = look_at_jenkins(jenkins, settings)
     ready = next((probe.good for probe in probes if probe.good is not None), None)
     open_hooks = hooks_of(settings)

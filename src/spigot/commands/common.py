@@ -14,13 +14,13 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from spigot.ports import Served
     from spigot.settings import Settings
-    from spigot.stores.sqlite import SqliteStore
 
 data_option = click.option(
     "--data",
     metavar="DIR",
-    help="The directory that keeps the webhooks. [SPIGOT_DATA, else ./spigot-data]",
+    help="The directory that keeps the webhooks, or aws://STACK. [SPIGOT_DATA, else ./spigot-data]",
 )
 target_option = click.option(
     "--target",
@@ -56,12 +56,19 @@ class Start(NamedTuple):
 
 
 @contextlib.contextmanager
-def opened(settings: Settings) -> Iterator[SqliteStore]:
+def opened(settings: Settings) -> Iterator[Served]:
     """Open the store for a command, and close it again; it must be there.
 
     Raises:
         StoreError: It is not there, or cannot be used.
+        SettingsError: It is on AWS, and what it takes to get there is missing.
     """
+    if not isinstance(settings.data, Path):
+        from spigot.aws.store import opened_stack
+
+        with opened_stack(settings.data.name, settings.read_timeout, _remark) as stack:
+            yield stack
+        return
     from spigot.stores.sqlite import SqliteStore
 
     store = SqliteStore(settings.data, create=False)
@@ -71,20 +78,17 @@ def opened(settings: Settings) -> Iterator[SqliteStore]:
         store.close()
 
 
-def status_of(store: SqliteStore) -> dict[str, Any]:
-    """Return the status object as the store shows it now."""
-    from spigot import status
-
-    return status.status_of(store.panel, serving=store.lock.held(), now=time.time())
+def _remark(text: str) -> None:
+    click.echo(f"spigot: {text}", err=True)
 
 
 def rests(
-    store: SqliteStore,
+    store: Served,
     version: int,
     patience: float,
     pause: Callable[[float], None] = time.sleep,
 ) -> bool:
-    """Wait until no attempt runs, no gateway does, or somebody opened the valve again.
+    """Wait until no attempt runs, or somebody opened the valve again.
 
     Args:
         store: Where the gateway reports.
@@ -96,11 +100,7 @@ def rests(
         Whether it is so; if not, an attempt still runs.
     """
     end = time.monotonic() + patience
-    while store.lock.held():
-        valve = store.panel.valve()
-        resting = store.panel.report().get("resting")
-        if valve.on or (resting is not None and resting >= version):
-            return True
+    while not (store.rests(version) or store.panel.valve().on):
         if time.monotonic() >= end:
             return False
         pause(_LOOK_EVERY)

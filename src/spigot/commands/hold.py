@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from spigot.commands import child
-from spigot.commands.common import SPARE, Start, data_option, opened, rests, status_of
+from spigot.commands.common import SPARE, Start, data_option, opened, rests
 from spigot.commands.holding import Ebb, Flow, Look, Ready, Watch, length, look, title
 from spigot.commands.talk import Talk
 from spigot.commands.when import read_length, reads
@@ -23,7 +23,7 @@ from spigot.units import format_duration
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from spigot.stores.sqlite import SqliteStore
+    from spigot.ports import Served
 
 _LOOK_EVERY = 0.25
 _COUNT_EVERY = 0.5
@@ -87,7 +87,7 @@ def hold_command(
     patience = min(settings.read_timeout + SPARE, timeout / 2)
     plan = Plan(command, reason.strip(), timeout, patience, insist=restart, wait=not no_wait)
     with opened(settings) as store, child.Signals() as signals:
-        if not store.lock.held():
+        if not store.serving:
             raise SpigotError(
                 f"No `spigot serve` runs on {settings.data}: nobody would keep webhooks, or see "
                 "Jenkins come back. Start it, or name its directory with --data. "
@@ -100,7 +100,7 @@ def hold_command(
 class _Hold:
     """One hold; each step says what it did, and returns the exit status so far."""
 
-    def __init__(self, store: SqliteStore, signals: child.Signals, talk: Talk, plan: Plan) -> None:
+    def __init__(self, store: Served, signals: child.Signals, talk: Talk, plan: Plan) -> None:
         self._store = store
         self._panel = store.panel
         self._signals = signals
@@ -257,16 +257,17 @@ class _Hold:
         return 1 if flow in (Flow.GONE, Flow.STUCK) else 0
 
     def _look(self) -> Look:
-        return look(self._panel.report(), serving=self._store.lock.held())
+        self._store.rouse()
+        return look(self._panel.report(), serving=self._store.serving)
 
     def _say_state(self) -> None:
         try:
-            known = status_of(self._store)
+            known = self._store.status(time.time())
         except StoreError as error:
             self._talk.say(f"How the valve stands now cannot be told: {error}")
             return
         kept = known["valve"] == "ON" and known["jenkins"] == "not ready"
         tail = ": kept until Jenkins is ready" if kept else ""
-        if not self._store.lock.held():
+        if not self._store.serving:
             tail = ". `spigot serve` is not running"
         self._talk.say(f"Valve {printable(summary(known, time.time()))}{tail}.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from spigot.commands import views
-from spigot.commands.common import Start, data_option, json_option, opened, print_json, status_of
+from spigot.commands.common import Start, data_option, json_option, opened, print_json
 from spigot.commands.selecting import selection_of, selection_options
 from spigot.commands.tables import width
 from spigot.errors import SpigotError
@@ -17,7 +17,7 @@ from spigot.stores.history import Selection
 from spigot.webhook import State
 
 if TYPE_CHECKING:
-    from spigot.stores.sqlite import SqliteStore
+    from spigot.ports import Served
 
 _WATCH_EVERY = 1.0
 
@@ -33,7 +33,7 @@ def status_command(start: Start, *, watch: bool, data: str | None, as_json: bool
         if watch and not as_json and sys.stdout.isatty():
             _watch(store)
         while True:
-            known = status_of(store)
+            known = store.status(time.time())
             if as_json:
                 print_json(known)
             else:
@@ -44,13 +44,13 @@ def status_command(start: Start, *, watch: bool, data: str | None, as_json: bool
             time.sleep(_WATCH_EVERY)
 
 
-def _watch(store: SqliteStore) -> None:
+def _watch(store: Served) -> None:
     from rich.live import Live
     from rich.text import Text
 
     with Live(auto_refresh=False) as live:
         while True:
-            shown = views.status(status_of(store), time.time())
+            shown = views.status(store.status(time.time()), time.time())
             live.update(Text.from_ansi(shown), refresh=True)
             time.sleep(_WATCH_EVERY)
 

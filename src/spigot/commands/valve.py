@@ -15,7 +15,6 @@ from spigot.commands.common import (
     opened,
     print_json,
     rests,
-    status_of,
 )
 from spigot.commands.when import read_length, read_until, reads
 from spigot.errors import SpigotError
@@ -24,7 +23,7 @@ from spigot.status import summary
 from spigot.units import format_duration
 
 if TYPE_CHECKING:
-    from spigot.stores.sqlite import SqliteStore
+    from spigot.ports import Served
 
 
 @click.command("on")
@@ -35,6 +34,7 @@ def on_command(start: Start, *, data: str | None, as_json: bool) -> None:
     """Open the valve: what waits flows to Jenkins, and what comes flows on."""
     with opened(start.settings(data=data)) as store:
         store.panel.set_valve(on=True)
+        store.rouse()
         _say(store, as_json=as_json)
 
 
@@ -88,10 +88,10 @@ def off_command(
             )
 
 
-def _say(store: SqliteStore, *, as_json: bool) -> None:
-    known = status_of(store)
+def _say(store: Served, *, as_json: bool) -> None:
+    known = store.status(time.time())
     if as_json:
         print_json(known)
         return
     line = f"Valve {printable(summary(known, time.time()))}."
-    click.echo(line if store.lock.held() else f"{line} `spigot serve` is not running.")
+    click.echo(line if store.serving else f"{line} `spigot serve` is not running.")

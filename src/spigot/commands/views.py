@@ -179,7 +179,9 @@ def _numbers(known: dict[str, Any]) -> str:
     dead = f"{known['dead']} dead"
     if known["dead"]:
         dead = click.style(dead, fg=_BAD)
-    return f"{known['waiting']} waiting{age}, {dead}, {known['delivered']} delivered"
+    about = "about " if known.get("approximate") else ""
+    delivered = "" if known["delivered"] is None else f", {known['delivered']} delivered"
+    return f"{about}{known['waiting']} waiting{age}, {about}{dead}{delivered}"
 
 
 def _ending(detail: Detail, now: float) -> str:

@@ -44,6 +44,19 @@ class Selection(NamedTuple):
     limit: int | None = None
     names: tuple[str, ...] | None = None
 
+    def takes(self, entry: Entry) -> bool:
+        """Tell whether a webhook is meant, the limit aside."""
+        lane = self.lane
+        return (
+            (self.state is None or entry.state is self.state)
+            and (self.hook is None or self.hook in (entry.hook, entry.path))
+            and (lane is None or entry.lane == lane or entry.lane.endswith(" " + lane))
+            and (self.event is None or entry.event == self.event)
+            and (self.since is None or entry.received_at >= self.since)
+            and (self.until is None or entry.received_at < self.until)
+            and (self.names is None or entry.id in self.names or entry.delivery in self.names)
+        )
+
 
 class Entry(NamedTuple):
     """A webhook as a list shows it."""

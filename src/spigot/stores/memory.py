@@ -299,23 +299,9 @@ class MemoryStore:
             State.WAITING: lambda kept: (kept.place.position, 0),
             State.DEAD: lambda kept: (kept.ended_at or 0.0, kept.serial),
         }
-        chosen = [kept for kept in self._kept if _matches(kept, selection)]
+        chosen = [kept for kept in self._kept if selection.takes(_entry(kept))]
         chosen.sort(key=order.get(selection.state, lambda kept: (kept.serial, 0)), reverse=True)
         return chosen[: selection.limit]
-
-
-def _matches(kept: _Kept, wanted: Selection) -> bool:
-    webhook = kept.webhook
-    lane, names = wanted.lane, wanted.names
-    return (
-        (wanted.state is None or kept.state is wanted.state)
-        and (wanted.hook is None or wanted.hook in (webhook.hook, webhook.path))
-        and (lane is None or webhook.lane == lane or webhook.lane.endswith(" " + lane))
-        and (wanted.event is None or webhook.event == wanted.event)
-        and (wanted.since is None or webhook.received_at >= wanted.since)
-        and (wanted.until is None or webhook.received_at < wanted.until)
-        and (names is None or webhook.id in names or webhook.delivery in names)
-    )
 
 
 def _entry(kept: _Kept) -> Entry:

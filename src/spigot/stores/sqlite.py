@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from spigot.errors import StoreError
 from spigot.ports import Clock, Loaded, Signs
+from spigot.status import status_of
 from spigot.stores import database, recalls, settlements
 from spigot.stores.arrivals import Arrival, Arrivals, delivery_key
 from spigot.stores.content import PART_BYTES, PIECE_BYTES, Piece, Recent, pack, read
@@ -86,6 +87,27 @@ class SqliteStore:
         self._reader.close()
         self._asked.close()
         self.lock.release()
+
+    # --- ports.Served ------------------------------------------------------------------------
+
+    @property
+    def serving(self) -> bool:
+        """Whether a gateway serves this directory."""
+        return self.lock.held()
+
+    def status(self, now: float) -> dict[str, Any]:
+        """Return the status object; see `ports.Served.status`."""
+        return status_of(self.panel, serving=self.serving, now=now)
+
+    def rests(self, version: int) -> bool:
+        """Tell whether the gateway says that no attempt runs, or none is there."""
+        if not self.serving:
+            return True
+        resting = self.panel.report().get("resting")
+        return resting is not None and resting >= version
+
+    def rouse(self) -> None:
+        """Do nothing: a gateway is always awake."""
 
     # --- ports.Queue -------------------------------------------------------------------------
 

@@ -10,7 +10,6 @@ outages too.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import threading
 import time
@@ -18,10 +17,13 @@ import uuid
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from spigot import envelope
+from spigot.aws.sdk import explained, tolerated
 from spigot.envelope import MalformedEnvelope
 from spigot.errors import StoreError
 from spigot.log import Log
 from spigot.ports import Loaded, Signs
+from spigot.stores.dead_letter import DeadLetter
+from spigot.stores.objects import Objects
 from spigot.valve import ValveRow
 from spigot.webhook import Place, Receipt, Verdict
 
@@ -91,7 +93,7 @@ class SqsQueue:
         long_poll: int = 0,
     ) -> None:
         self._sqs = sqs
-        self._s3 = s3
+        self._objects = Objects(s3, places.bucket)
         self._at = places
         self._valve = valve
         self._long_poll = long_poll
@@ -107,18 +109,16 @@ class SqsQueue:
     def keep(self, webhook: Webhook) -> None:
         """Put a webhook into the queue; it is safe there once this returns.
 
-        Each gets a deduplication id of its own: SQS would swallow a redelivery by its id.
-
         Raises:
             StoreError: It could not be put.
         """
-        with _explained("put a webhook into the queue"):
+        with explained("put a webhook into the queue"):
             text = envelope.seal(webhook)
             if len(text) > MESSAGE_BYTES:
                 key = f"payloads/{webhook.id}"
-                self._s3.put_object(Bucket=self._at.bucket, Key=key, Body=webhook.body)
+                self._objects.put(key, webhook.body)
                 text = envelope.seal(webhook, body_at=key)
-            self._send(self._at.queue, text, group_of(webhook.lane))
+            send(self._sqs, self._at.queue, text, webhook.lane)
 
     def put(self, webhook: Webhook, done: Callable[[Receipt | Exception], None]) -> None:
         """Keep a webhook; see `ports.Queue.put`. SQS does not know what waits: nothing is twice."""
@@ -142,13 +142,13 @@ class SqsQueue:
         room = HAND - len(self._held)
         if room <= 0:
             return 0
-        with _explained("receive from the queue"):
+        with explained("receive from the queue"):
             answer = self._sqs.receive_message(
                 QueueUrl=self._at.queue,
                 MaxNumberOfMessages=room,
                 WaitTimeSeconds=self._long_poll,
                 VisibilityTimeout=VISIBILITY,
-                AttributeNames=["ApproximateReceiveCount", "MessageGroupId"],
+                AttributeNames=["ApproximateReceiveCount"],
             )
             messages = answer.get("Messages", [])
             for message in messages:
@@ -207,12 +207,19 @@ class SqsQueue:
         decision = attempt.decision
         if decision.verdict in (Verdict.DELIVERED, Verdict.DEAD):
             self.on_end(loaded.webhook, attempt)
-        with _explained("record an attempt"):
+        with explained("record an attempt"):
             if decision.verdict is Verdict.DELIVERED:
                 self._end(held)
             elif decision.verdict is Verdict.DEAD:
-                self._bury(envelope.seal(loaded.webhook, body_at=held.body_at), loaded.webhook.lane,
-                           decision.reason, attempt.outcome.status)  # fmt: skip
+                self._bury(
+                    DeadLetter(
+                        envelope.seal(loaded.webhook, body_at=held.body_at),
+                        decision.reason,
+                        attempt.outcome.status,
+                        loaded.place.attempts + decision.counted,
+                        attempt.at + attempt.took,
+                    )
+                )
                 self._end(held, keep_body=True)
             else:
                 if decision.counted:
@@ -241,14 +248,13 @@ class SqsQueue:
 
     def _take_in_hand(self, message: dict[str, Any]) -> None:
         receipt, attributes = message["ReceiptHandle"], message.get("Attributes", {})
-        group = attributes.get("MessageGroupId", "unknown")
         try:
             body_at = envelope.body_at(message["Body"])
-            body = self._read_object(body_at) if body_at else None
+            body = self._objects.get(body_at) if body_at else None
             webhook = envelope.unseal(message["Body"], body=body)
         except MalformedEnvelope as error:
             _log.error("A message that is no webhook was buried", exc=error)
-            self._bury(message["Body"], group, str(error), 0)
+            self._bury(DeadLetter(message["Body"], str(error), 0, 0, time.time()))
             self._sqs.delete_message(QueueUrl=self._at.queue, ReceiptHandle=receipt)
             return
         again = int(attributes.get("ApproximateReceiveCount", "1")) > 1
@@ -275,75 +281,47 @@ class SqsQueue:
         with self._lock:
             self._held.pop(held.place.position, None)
         if held.place.attempts:
-            self._delete_object(f"attempts/{held.webhook.id}")
+            self._objects.delete(f"attempts/{held.webhook.id}")
         if held.body_at and not keep_body:
-            self._delete_object(held.body_at)
+            self._objects.delete(held.body_at)
 
-    def _bury(self, text: str, lane: str, reason: str, status: int) -> None:
-        self._send(
-            self._at.dead, text, group_of(lane),
-            MessageAttributes={
-                "reason": {"DataType": "String", "StringValue": reason[:1000] or "unknown"},
-                "status": {"DataType": "Number", "StringValue": str(status)},
-                "died_at": {"DataType": "Number", "StringValue": f"{time.time():.3f}"},
-            },
-        )  # fmt: skip
-
-    def _send(self, queue: str, text: str, group: str, **more: Any) -> None:
-        self._sqs.send_message(
-            QueueUrl=queue, MessageBody=text, MessageGroupId=group,
-            MessageDeduplicationId=uuid.uuid4().hex, **more,
-        )  # fmt: skip
+    def _bury(self, letter: DeadLetter) -> None:
+        self._sqs.send_message(QueueUrl=self._at.dead, **letter.message())
 
     def _hide(self, held: _Held, seconds: int) -> None:
-        with _tolerated("A message could not be given back; SQS does so by itself"):
+        with tolerated("A message could not be given back; SQS does so by itself"):
             self._sqs.change_message_visibility(
                 QueueUrl=self._at.queue, ReceiptHandle=held.receipt, VisibilityTimeout=seconds
             )
 
     def _failures(self, id_: str) -> int:
-        text = self._read_object(f"attempts/{id_}")
+        text = self._objects.get(f"attempts/{id_}")
         return int(json.loads(text)["attempts"]) if text else 0
 
     def _note_failure(self, loaded: Loaded, attempt: Attempt) -> None:
         note = {"attempts": loaded.place.attempts + 1, "reason": attempt.decision.reason}
-        key = f"attempts/{loaded.webhook.id}"
-        self._s3.put_object(Bucket=self._at.bucket, Key=key, Body=json.dumps(note).encode())
+        self._objects.put(f"attempts/{loaded.webhook.id}", json.dumps(note).encode())
 
-    def _read_object(self, key: str) -> bytes | None:
-        try:
-            data: bytes = self._s3.get_object(Bucket=self._at.bucket, Key=key)["Body"].read()
-        except self._s3.exceptions.NoSuchKey:
-            return None
-        return data
 
-    def _delete_object(self, key: str) -> None:
-        with _tolerated("What a webhook left in S3 could not be deleted"):
-            self._s3.delete_object(Bucket=self._at.bucket, Key=key)
+def send(sqs: Any, queue: str, text: str, lane: str) -> None:
+    """Send a message to the end of a lane; raises what boto3 does.
+
+    Each gets a deduplication id of its own: SQS would swallow a redelivery by its id.
+
+    Args:
+        sqs: boto3's client.
+        queue: The queue's URL.
+        text: The message.
+        lane: The lane.
+    """
+    sqs.send_message(
+        QueueUrl=queue,
+        MessageBody=text,
+        MessageGroupId=group_of(lane),
+        MessageDeduplicationId=uuid.uuid4().hex,
+    )
 
 
 def group_of(lane: str) -> str:
     """Return a lane's message group: SQS takes 128 of some characters (CreateQueue's rules)."""
     return uuid.uuid5(uuid.NAMESPACE_URL, lane).hex
-
-
-@contextlib.contextmanager
-def _explained(what: str) -> Iterator[None]:
-    """Turn what boto3 raises into a `StoreError` that says what was tried."""
-    try:
-        yield
-    except Exception as error:
-        if type(error).__module__.partition(".")[0] not in ("botocore", "boto3"):
-            raise
-        raise StoreError(f"Cannot {what}: {error}") from error
-
-
-@contextlib.contextmanager
-def _tolerated(text: str) -> Iterator[None]:
-    """Log what boto3 raises where nothing is lost by it."""
-    try:
-        yield
-    except Exception as error:
-        if type(error).__module__.partition(".")[0] not in ("botocore", "boto3"):
-            raise
-        _log.warning(text, exc=error)
