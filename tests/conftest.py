@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from aws.bed.emulator import Emulator
 from spigot.practice import PracticeJenkins
 from support.gateway import GatewayProcess
 from support.phases import Row, table
@@ -28,6 +29,18 @@ def gateway(tmp_path: Path, jenkins: PracticeJenkins) -> Iterator[GatewayProcess
     """A gateway in front of it, started."""
     with GatewayProcess(tmp_path, jenkins.url) as gateway:
         yield gateway
+
+
+@pytest.fixture(scope="session")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    """The emulator, and boto3 set to it."""
+    with (
+        Emulator(tmp_path_factory.mktemp("emulator")) as emulator,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        for name, value in emulator.environment.items():
+            patch.setenv(name, value)
+        yield emulator
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -8,7 +8,6 @@ import pytest
 
 import package
 from aws.bed.deployed import ROOT, Deployed
-from aws.bed.emulator import Emulator
 from spigot.practice import PracticeJenkins
 from spigot.practice.pages import Phase
 from support.provider import SECRET
@@ -17,17 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-
-@pytest.fixture(scope="session")
-def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    """The emulator, and boto3 set to it."""
-    with (
-        Emulator(tmp_path_factory.mktemp("emulator")) as emulator,
-        pytest.MonkeyPatch.context() as patch,
-    ):
-        for name, value in emulator.environment.items():
-            patch.setenv(name, value)
-        yield emulator
+    from aws.bed.emulator import Emulator
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,18 @@ import pytest
 from spigot.payloads import github_payloads
 from spigot.stores.history import Selection
 from spigot.webhook import State, Verdict
-from support.stores import PATIENCE, attempt, end, loaded, put, put_all, settle, waiting, webhook
+from support.stores import (
+    PATIENCE,
+    attempt,
+    drained,
+    end,
+    loaded,
+    put,
+    put_all,
+    settle,
+    waiting,
+    webhook,
+)
 
 if TYPE_CHECKING:
     from spigot.ports import Store
@@ -32,6 +43,12 @@ def test_webhooks_wait_in_the_order_in_which_they_were_put(store: Store) -> None
     positions = [place.position for place in store.places_after(0, 1000)]
     assert positions == sorted(set(positions))
     assert store.signs().position == positions[-1]
+
+
+def test_a_drain_meets_them_in_the_order_in_which_they_were_put(store: Store) -> None:
+    webhooks = [webhook(delivery=f"d-{number}") for number in range(25)]
+    put_all(store, webhooks)
+    assert [each.webhook for each in drained(store)] == webhooks
 
 
 def test_a_new_place_is_due_at_once_and_has_no_attempts(store: Store) -> None:
@@ -233,7 +250,7 @@ def test_every_example_of_github_comes_back_to_the_byte(store: Store) -> None:
     assert [each.webhook for each in waiting(store)] == webhooks
 
 
-@pytest.mark.parametrize(
+ODD_HEADERS = pytest.mark.parametrize(
     "headers",
     [
         (),
@@ -244,18 +261,24 @@ def test_every_example_of_github_comes_back_to_the_byte(store: Store) -> None:
     ],
     ids=["none", "empty value", "repeated", "bytes over 127", "colons"],
 )
-@pytest.mark.parametrize(
-    "body", [b"", b"\r\n\r\n", b"\r\na: b\r\n\r\nc", b"\0\xff", b'{"a": "\xc3\xa4"}']
-)
-def test_odd_headers_and_bodies_come_back_to_the_byte(
-    store: Store, headers: Headers, body: bytes
-) -> None:
-    odd = webhook(headers=headers, body=body)
-    put(store, odd)
-    assert loaded(store, odd.id).webhook == odd
-    (detail,) = store.history.show(odd.id)
-    assert (detail.headers, detail.body) == (headers, body)
-    assert detail.entry.size == len(body)
+ODD_BODIES = [b"", b"\r\n\r\n", b"\r\na: b\r\n\r\nc", b"\0\xff", b'{"a": "\xc3\xa4"}']
+
+
+@ODD_HEADERS
+def test_odd_headers_and_bodies_come_back_to_the_byte(store: Store, headers: Headers) -> None:
+    odd = [webhook(headers=headers, body=body) for body in ODD_BODIES]
+    put_all(store, odd)
+    assert [each.webhook for each in waiting(store)] == odd
+
+
+@ODD_HEADERS
+def test_odd_headers_and_bodies_are_shown_to_the_byte(store: Store, headers: Headers) -> None:
+    odd = [webhook(headers=headers, body=body) for body in ODD_BODIES]
+    put_all(store, odd)
+    for each in odd:
+        (detail,) = store.history.show(each.id)
+        assert (detail.headers, detail.body) == (headers, each.body)
+        assert detail.entry.size == len(each.body)
 
 
 def test_a_body_of_five_megabytes_comes_back_to_the_byte(store: Store) -> None:

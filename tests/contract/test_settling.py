@@ -8,7 +8,18 @@ import pytest
 
 from spigot.stores.history import Selection
 from spigot.webhook import Attempt, Decision, Happened, Outcome, State, Verdict
-from support.stores import NOW, attempt, end, loaded, put, put_all, settle, waiting, webhook
+from support.stores import (
+    NOW,
+    attempt,
+    drained,
+    end,
+    loaded,
+    put,
+    put_all,
+    settle,
+    waiting,
+    webhook,
+)
 
 if TYPE_CHECKING:
     from spigot.ports import Store
@@ -31,6 +42,36 @@ def test_delivered_ends_it_and_counts_it(store: Store) -> None:
     assert store.panel.counts()[:4] == (2, 1, 1, 0)
 
 
+def test_what_was_delivered_waits_no_more(store: Store) -> None:
+    first, second = webhook(), webhook()
+    put_all(store, [first, second])
+    settle(store, first.id, attempt(Verdict.DELIVERED))
+    assert [each.webhook.id for each in waiting(store)] == [second.id]
+    assert store.panel.counts().waiting == 1
+
+
+@pytest.mark.parametrize("verdict", [Verdict.HOLD_FLOW, Verdict.HOLD_PATH])
+def test_a_hold_leaves_it_where_it_was(store: Store, verdict: Verdict) -> None:
+    webhooks = [webhook(), webhook()]
+    put_all(store, webhooks)
+    settle(store, webhooks[0].id, attempt(verdict))
+    assert [(each.webhook, each.place.attempts) for each in drained(store)] == [
+        (each, 0) for each in webhooks
+    ]
+
+
+def test_what_is_to_be_tried_again_is_not_overtaken_and_its_attempts_are_counted(
+    store: Store,
+) -> None:
+    webhooks = [webhook(), webhook()]
+    put_all(store, webhooks)
+    settle(store, webhooks[0].id, attempt(Verdict.AGAIN, counted=True))
+    assert [(each.webhook, each.place.attempts) for each in drained(store)] == [
+        (webhooks[0], 1),
+        (webhooks[1], 0),
+    ]
+
+
 def test_dead_ends_it_with_its_reason(store: Store) -> None:
     first = webhook()
     put(store, first)
@@ -38,7 +79,9 @@ def test_dead_ends_it_with_its_reason(store: Store) -> None:
     assert waiting(store) == []
     entry = show(store, first.id).entry
     assert (entry.state, entry.reason, entry.status) == (State.DEAD, "no such job", 404)
-    assert store.panel.counts()[:4] == (1, 0, 0, 1)
+    assert entry.ended_at == NOW + 0.5
+    counts = store.panel.counts()
+    assert (counts.waiting, counts.dead) == (0, 1)
 
 
 def test_again_keeps_its_place_and_says_when(store: Store) -> None:

@@ -115,6 +115,17 @@ def waiting(store: Queue) -> list[Loaded]:
     return [loaded for loaded in found if loaded is not None]
 
 
+def drained(store: Queue) -> list[Loaded]:
+    """Deliver all that waits, one after the other as a drain does; return it in that order."""
+    found: list[Loaded] = []
+    while places := store.places_after(0, 1):
+        one = store.load(places[0].position)
+        assert one is not None
+        store.settle(one, attempt(Verdict.DELIVERED))
+        found.append(one)
+    return found
+
+
 def loaded(store: Queue, id_: str) -> Loaded:
     """Return the waiting webhook of that id."""
     (found,) = [each for each in waiting(store) if each.webhook.id == id_]

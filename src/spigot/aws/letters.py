@@ -30,6 +30,9 @@ MOST = 1000
 IN_HAND = 120
 """Seconds for which letters in hand are hidden from others, should this process die."""
 
+LONG_POLL = 1
+"""Seconds that a receive waits for a letter: SQS then asks all of its servers."""
+
 _BATCH = 10
 
 
@@ -49,17 +52,13 @@ class DeadLetters:
         s3: boto3's client.
         places: The queues and the bucket.
         say: Tells a person what else there is to know.
-        long_poll: Seconds that a receive waits for a further letter.
     """
 
-    def __init__(
-        self, sqs: Any, s3: Any, places: Places, *, say: Callable[[str], None], long_poll: int = 1
-    ) -> None:
+    def __init__(self, sqs: Any, s3: Any, places: Places, *, say: Callable[[str], None]) -> None:
         self._sqs = sqs
         self._objects = Objects(s3, places.bucket)
         self._at = places
         self._say = say
-        self._long_poll = long_poll
 
     def entries(self, selection: Selection) -> list[Entry]:
         """Return the selected dead letters, the last that died first.
@@ -76,6 +75,8 @@ class DeadLetters:
     def show(self, name: str) -> list[Detail]:
         """Return the dead letter of that id, or all of that delivery id, the last first."""
         with self._in_hand(Selection(names=(name,))) as letters:
+            if not letters:
+                self._say("On AWS only dead letters can be shown; `spigot status` counts others.")
             return [self._detail(each) for each in letters]
 
     def replay(self, selection: Selection, *, dry_run: bool = False) -> Iterator[int]:
@@ -170,7 +171,7 @@ class DeadLetters:
             found = self._sqs.receive_message(
                 QueueUrl=self._at.dead,
                 MaxNumberOfMessages=_BATCH,
-                WaitTimeSeconds=self._long_poll,
+                WaitTimeSeconds=LONG_POLL,
                 VisibilityTimeout=IN_HAND,
                 AttributeNames=["SentTimestamp"],
                 MessageAttributeNames=["All"],
