@@ -18,11 +18,17 @@ from aws.bed.deployed import Deployed
 from spigot import envelope
 from spigot.aws import letters
 from spigot.aws.letters import DeadLetters
+from spigot.aws.rule import DrainRule
+from spigot.aws.stack import Stack
+from spigot.aws.store import StackStore
+from spigot.aws.toggle import turn
+from spigot.aws.valve import StageValve
 from spigot.practice.faults import Fault
+from spigot.practice.pages import Phase
 from support.commands import STATUS_KEYS, run, until
 from support.held import Held
 from support.provider import github
-from support.stores import webhook
+from support.stores import HandClock, webhook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +51,18 @@ def deployed(
     """A stack of these tests' own: the drains that they rouse may go on for a while."""
     with Deployed(NAME, practice.url, dist) as deployed:
         yield deployed
+
+
+@pytest.fixture
+def stack(deployed: Deployed, practice: PracticeJenkins) -> Deployed:
+    """The stack as if it were new, but for what is known of Jenkins."""
+    outputs = Stack(NAME).outputs()
+    stage = StageValve(boto3.client("apigateway"), outputs["ApiId"])
+    turn(stage, DrainRule(boto3.client("events"), outputs["RuleName"]), on=True, now=time.time())
+    deployed.empty()
+    practice.phase = Phase.READY
+    practice.clear()
+    return deployed
 
 
 @pytest.fixture(autouse=True)
@@ -108,12 +126,38 @@ def test_off_and_on(stack: Deployed) -> None:
     assert stands(stack) == ("ON", "ENABLED")
 
 
-def test_off_returns_once_nothing_can_be_on_its_way_any_more(stack: Deployed) -> None:
-    began = time.monotonic()
-    done("off")
-    forward = 7.0
-    assert time.monotonic() - began >= forward
-    assert stands(stack) == ("OFF", "DISABLED")
+@pytest.fixture
+def store(stack: Deployed) -> tuple[StackStore, HandClock]:
+    """The store as the commands open it, with a clock in the hand; Jenkins has 60 seconds."""
+    clock = HandClock()
+    outputs = Stack(stack.name).outputs()
+    return StackStore(outputs, 60.0, lambda _: None, clock, every=0), clock
+
+
+def test_off_rests_once_nothing_can_be_forwarded_and_nothing_is_in_hand(
+    store: tuple[StackStore, HandClock],
+) -> None:
+    on_aws, clock = store
+    version = on_aws.panel.set_valve(on=False).version
+    assert not on_aws.rests(version)
+    clock.advance(8.9)  # the 7 seconds of a forward, and the stage's own delay
+    assert not on_aws.rests(version)
+    clock.advance(0.1)
+    assert on_aws.rests(version)
+
+
+def test_off_rests_when_jenkins_time_to_answer_is_over_whatever_is_hidden(
+    store: tuple[StackStore, HandClock], stack: Deployed, practice: PracticeJenkins
+) -> None:
+    on_aws, clock = store
+    checks.queues(stack, practice)
+    version = on_aws.panel.set_valve(on=False).version
+    stack.sqs.receive_message(QueueUrl=stack.outputs["QueueUrl"], VisibilityTimeout=900)
+    clock.adjust(on_aws.panel.valve().since - clock.now())
+    clock.advance(62.9)
+    assert not on_aws.rests(version)
+    clock.advance(0.1)
+    assert on_aws.rests(version)
 
 
 def test_status_is_the_contracts_object_and_says_that_it_is_about(
@@ -335,7 +379,7 @@ def test_letters_that_another_holds_are_counted_and_that_is_said(
     ],
 )
 def test_what_sqs_cannot_is_refused_in_a_line(
-    stack: Deployed,  # noqa: ARG001
+    deployed: Deployed,  # noqa: ARG001
     words: tuple[str, ...],
     said: str,
 ) -> None:
@@ -345,7 +389,7 @@ def test_what_sqs_cannot_is_refused_in_a_line(
     assert "Traceback" not in result.stderr
 
 
-def test_a_list_of_everything_says_that_it_is_of_the_dead_alone(stack: Deployed) -> None:  # noqa: ARG001
+def test_a_list_of_everything_says_that_it_is_of_the_dead_alone(deployed: Deployed) -> None:  # noqa: ARG001
     result = spigot("list", "--json")
     assert result.stdout == "[]\n"
     assert "On AWS only dead letters can be listed" in result.stderr
@@ -383,7 +427,7 @@ def test_hold_keeps_webhooks_while_jenkins_restarts_and_lets_them_flow(
     ],
 )
 def test_what_it_takes_to_get_to_aws_is_named(
-    stack: Deployed,  # noqa: ARG001
+    deployed: Deployed,  # noqa: ARG001
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     taken_out: str,
@@ -406,13 +450,13 @@ def test_what_it_takes_to_get_to_aws_is_named(
     assert done.stderr.count("\n") == 1
 
 
-def test_a_stack_that_is_not_there_is_named(stack: Deployed) -> None:  # noqa: ARG001
+def test_a_stack_that_is_not_there_is_named(deployed: Deployed) -> None:  # noqa: ARG001
     result = run("status", "--data", "aws://other")
     assert result.exit_code == 1
     assert result.stderr.startswith("spigot: There is no stack other in us-east-1")
 
 
-def test_a_stack_that_is_not_spigots_is_refused(stack: Deployed) -> None:  # noqa: ARG001
+def test_a_stack_that_is_not_spigots_is_refused(deployed: Deployed) -> None:  # noqa: ARG001
     result = run("on", "--data", "aws://spigot-code")
     assert result.exit_code == 1
     assert "puts out no QueueUrl, so it is not Spigot's" in result.stderr

@@ -166,6 +166,7 @@ def test_variables_that_are_for_others_are_left_alone(loaded: Loader) -> None:
         environ={
             "PATH": "/bin",
             "SPIGOT_S3_BUCKET": "bucket",
+            "SPIGOT_STACK": "spigot",
             "SPIGOT_SERVICE_HOST": "10.0.0.1",
             "SPIGOT_SERVICE_PORT_HTTP": "8000",
             "SPIGOT_PORT": "tcp://10.0.0.1:8000",
@@ -306,6 +307,9 @@ def test_admin_on_loopback_needs_no_token(loaded: Loader, address: str) -> None:
         ("ca_file", "nope.pem"),
         ("ca_file", "."),
         ("data", "\0"),
+        ("data", "aws://"),
+        ("data", "aws://a/b"),
+        ("data", "aws://9"),
     ],
 )
 def test_a_value_that_is_not_allowed_is_named_with_what_is(
@@ -314,6 +318,21 @@ def test_a_value_that_is_not_allowed_is_named_with_what_is(
     variable = f"SPIGOT_{name.upper()}"
     message = wrong(loaded, environ={variable: value})
     assert message.startswith(f"{variable} is {value!r}; allowed: ")
+
+
+def test_data_may_be_a_stack_on_aws_which_is_no_directory(loaded: Loader) -> None:
+    settings = loaded(environ={"SPIGOT_DATA": "aws://spigot-2/"})
+    assert str(settings.data) == "aws://spigot-2"
+    with pytest.raises(SettingsError, match="data is aws://spigot-2: this needs a directory"):
+        _ = settings.directory
+    assert loaded(data="aws:").directory.name == "aws:"
+
+
+def test_the_secret_of_a_deploy_is_passed_over_only_where_it_is_one(loaded: Loader) -> None:
+    """On one machine it would look as if signatures were checked."""
+    environ = {"SPIGOT_SECRET": "hush"}
+    assert "'SPIGOT_SECRET'" in wrong(loaded, environ=environ)
+    loaded(environ=environ, data="aws://spigot")
 
 
 def test_what_may_be_nothing_may_be_nothing(loaded: Loader) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
+from spigot.aws.glance import EVERY
 from spigot.aws.letters import DeadLetters
 from spigot.aws.panel import StackPanel
 from spigot.aws.rule import DrainRule
@@ -35,6 +36,7 @@ class StackStore:
         read_timeout: Seconds that Jenkins may take to answer at most, in whatever drains.
         say: Tells a person what else there is to know.
         clock: Tells the time.
+        every: Seconds that one look at AWS is good for.
 
     Attributes:
         history: The dead letters.
@@ -50,6 +52,8 @@ class StackStore:
         read_timeout: float,
         say: Callable[[str], None],
         clock: Clock | None = None,
+        *,
+        every: float = EVERY,
     ) -> None:
         clients = {name: client(name) for name in ("sqs", "s3", "cloudwatch")}
         places = Places(
@@ -65,7 +69,7 @@ class StackStore:
         self.panel = StackPanel(
             StageValve(client("apigateway"), outputs["ApiId"]),
             DrainRule(client("events"), outputs["RuleName"]),
-            clients, places, self._clock,
+            clients, places, self._clock, every=every,
         )  # fmt: skip
 
     @property
