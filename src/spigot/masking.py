@@ -5,7 +5,6 @@ For display and logs only; what goes to Jenkins is never masked.
 
 from __future__ import annotations
 
-import html
 import json
 import re
 from base64 import b64decode
@@ -184,6 +183,8 @@ def _basic_password(credentials: str) -> str:
 
 
 def _spellings(secret: str) -> Iterator[str]:
+    import html  # its table of entities takes long, and few answers hold a secret
+
     for plain in (secret, unquote(secret), unquote_plus(secret)):
         yield plain
         yield quote(plain, safe="")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 Fields = dict[bytes, bytes]
@@ -29,8 +28,7 @@ class Sender(NamedTuple):
     delivery: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Provider:
+class Provider(NamedTuple):
     """One provider's ways. How it signs belongs here too, as one more field.
 
     Attributes:

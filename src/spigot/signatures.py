@@ -10,8 +10,7 @@ import hashlib
 import hmac
 import re
 from base64 import b64decode, b64encode
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from spigot.errors import Refused
 from spigot.form import is_one_payload, payload_of
@@ -125,8 +124,7 @@ def _login(value: bytes) -> list[bytes]:
     return [b"Basic " + rest.strip()] if scheme.lower() == b"basic" else []
 
 
-@dataclass(frozen=True, slots=True)
-class Scheme:
+class Scheme(NamedTuple):
     """One way to sign webhooks.
 
     Attributes:
@@ -241,8 +239,7 @@ def scheme_named(name: str) -> Scheme:
     return Scheme(name, (header.lower().encode(),), _itself, source, key=_visible)
 
 
-@dataclass(frozen=True, slots=True)
-class Verifier:
+class Verifier(NamedTuple):
     """Takes only what was signed with one of a hook's secrets. Its ``repr`` holds none.
 
     Attributes:
@@ -251,7 +248,10 @@ class Verifier:
     """
 
     scheme: Scheme
-    keys: tuple[bytes, ...] = field(repr=False)
+    keys: tuple[bytes, ...]
+
+    def __repr__(self) -> str:
+        return f"Verifier({self.scheme.name})"
 
     def verify(self, headers: Headers, body: bytes, now: float) -> None:
         """Pass if the signature is right; how long it takes does not depend on how wrong it is.
