@@ -10,13 +10,14 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from spigot.address import Target
+from spigot.aws.failure import failed
+from spigot.aws.function import client, places, start_log, target
 from spigot.aws.process import Process
-from spigot.errors import SettingsError
+from spigot.errors import SettingsError, SpigotError
 from spigot.hooks import Hooks
 from spigot.intake import Intake
 from spigot.jenkins import Jenkins
-from spigot.log import configure
+from spigot.log import Log
 from spigot.ports import Clock
 
 if TYPE_CHECKING:
@@ -29,24 +30,48 @@ CONNECT_SECONDS = 2.0
 TOKEN_SECONDS = 300.0
 """Seconds after which the token for notices is read anew: somebody may have changed it."""
 
+_log = Log(__name__)
+
 
 def handler(event: dict[str, Any], context: object) -> dict[str, str]:  # noqa: ARG001
-    """Handle one request; what is raised becomes a 500 and is sent again by nobody."""
-    return _process().handle(event)
+    """Handle one request; what is raised becomes a 500, and nothing was promised."""
+    try:
+        return _process().handle(event)
+    except SpigotError as error:
+        raise failed(error) from None
+    except Exception as error:  # noqa: BLE001 - whatever it is, its message must match
+        _log.error("A webhook met a fault inside Spigot", exc=error)
+        raise failed(error) from None
 
 
 @functools.cache
 def _process() -> Process:
-    configure(os.environ.get("LOG_LEVEL", "INFO"))
-    if not (url := os.environ.get("TARGET_URL")):
-        raise SettingsError("TARGET_URL is not set: it names Jenkins. Deploy the stack with it.")
-    target = Target.parse(url)
-    patience = float(os.environ.get("FORWARD_SECONDS", "7"))
-    jenkins = Jenkins(
-        target, connect_timeout=CONNECT_SECONDS, read_timeout=max(1.0, patience - CONNECT_SECONDS)
-    )
-    intake = Intake(Hooks(), {}, context=target.context, clock=Clock())
-    return Process(intake, jenkins, _keep)
+    start_log()
+    there = target()
+    intake = Intake(_hooks(), {}, context=there.context, clock=Clock())
+    seconds = _seconds()
+    jenkins = None
+    if seconds:  # without any, Jenkins cannot be reached from here
+        answer = max(1.0, seconds - CONNECT_SECONDS)
+        jenkins = Jenkins(there, connect_timeout=CONNECT_SECONDS, read_timeout=answer)
+    return Process(intake, jenkins, _keep, signed="SPIGOT_SECRET" in os.environ)
+
+
+def _seconds() -> float:
+    text = os.environ.get("FORWARD_SECONDS", "7")
+    try:
+        return float(text)
+    except ValueError:
+        raise SettingsError(f"FORWARD_SECONDS is {text!r}; allowed: seconds, such as 7.") from None
+
+
+def _hooks() -> Hooks:
+    secret = os.environ.get("SPIGOT_SECRET")
+    if secret is None:
+        return Hooks()
+    from spigot.aws.secret import USUAL, secured
+
+    return secured(secret, os.environ.get("SPIGOT_SIGNATURE") or USUAL)
 
 
 def _keep(webhook: Webhook) -> None:
@@ -70,11 +95,6 @@ def _notices(_: float) -> Notices | None:
 
 @functools.cache
 def _queue() -> SqsQueue:
-    import boto3
+    from spigot.stores.sqs import SqsQueue
 
-    from spigot.stores.sqs import Places, SqsQueue
-
-    at = Places(
-        os.environ["QUEUE_URL"], os.environ["DEAD_LETTER_URL"], os.environ["CREDENTIALS_BUCKET"]
-    )
-    return SqsQueue(boto3.client("sqs"), boto3.client("s3"), at)
+    return SqsQueue(client("sqs"), client("s3"), places())

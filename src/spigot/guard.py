@@ -160,6 +160,10 @@ class Guard:
         self._update(lambda known, at: rules.after_no_connection(known, error, at))
         self._soon.set()
 
+    def there_for(self, seconds: float) -> None:
+        """Hear that Jenkins' present boot has been there for so long: another process knows it."""
+        self._update(lambda known, at: rules.after_word(known, seconds, at))
+
     def recalled(self, restart: Restart) -> None:
         """Hear that all that Jenkins may have forgotten in that restart waits again."""
         self._update(lambda known, _: rules.after_recall(known, restart))

@@ -58,7 +58,8 @@ def configure(level: str, stream: TextIO | None = None) -> None:
 
     It may be called again; the last call holds. Run uvicorn with ``log_config=None``, or it puts
     its own handlers back. Its access log is off: it would write the tokens that paths and queries
-    carry. For the same reason only Spigot's own loggers go down to DEBUG.
+    carry. For the same reason only Spigot's own loggers go down to DEBUG, and those of the way to
+    AWS, whose requests carry whole webhooks, no further than WARNING.
 
     Args:
         level: The least level to show: DEBUG, INFO, WARNING or ERROR.
@@ -73,6 +74,8 @@ def configure(level: str, stream: TextIO | None = None) -> None:
     root.addHandler(handler)
     root.setLevel(max(logging.getLevelNamesMapping()[level], logging.INFO))
     logging.getLogger("spigot").setLevel(level)
+    for name in ("boto3", "botocore", "s3transfer", "urllib3"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     logging.captureWarnings(True)  # noqa: FBT003
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logger = logging.getLogger(name)

@@ -169,6 +169,19 @@ def after_no_connection(readiness: Readiness, error: str, at: Moment) -> Readine
     return after_probe(readiness, Sight(State.NOT_READY, error), at)
 
 
+def after_word(readiness: Readiness, seconds: float, at: Moment) -> Readiness:
+    """Return what is known once somebody said that this boot has been there for so long already.
+
+    A boot that is not ready has to become so again, which begins anew.
+    """
+    if readiness.state is not State.READY:
+        return readiness
+    return readiness._replace(
+        since=min(readiness.since, at.now - seconds),
+        since_tick=min(readiness.since_tick, at.tick - seconds),
+    )
+
+
 def after_recall(readiness: Readiness, restart: Restart) -> Readiness:
     """Return what is known once all that a restart made Jenkins forget waits again."""
     if readiness.restart != restart:

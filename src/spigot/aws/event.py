@@ -35,6 +35,7 @@ class Event(NamedTuple):
         query: The query string: equivalent to what was sent.
         headers: The header lines, names in lower case, those of AWS taken out.
         body: The body.
+        exact: The body is as it was sent, to the byte: a signature can be checked.
     """
 
     on: bool
@@ -44,6 +45,7 @@ class Event(NamedTuple):
     query: str
     headers: Headers
     body: bytes
+    exact: bool
 
 
 def read(event: dict[str, Any]) -> Event:
@@ -70,6 +72,7 @@ def read(event: dict[str, Any]) -> Event:
         query=_query(query if isinstance(query, dict) else {}),
         headers=_headers(headers),
         body=_decoded(event["body"]) if encoded else _written(event["body"]),
+        exact=encoded,
     )
 
 

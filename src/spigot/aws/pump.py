@@ -11,15 +11,20 @@ from spigot.log import Log
 from spigot.sight import State
 
 if TYPE_CHECKING:
+    from spigot.aws.boots import Boots
     from spigot.drain import Drain
     from spigot.guard import Guard
+    from spigot.readiness import Readiness
     from spigot.stores.sqs import SqsQueue
 
 IDLE_SECONDS = 0.2
-"""Seconds between two looks while nothing flows, and between two tries at a queue that fails."""
+"""Seconds between two looks while nothing flows."""
 
-STOP_SECONDS = 65.0
-"""What attempts under way have to end: Jenkins' time to answer, and some for SQS."""
+RETRY_SECONDS = 1.0
+"""Seconds between two tries at a queue that fails."""
+
+TELL_SECONDS = 60.0
+"""Seconds between two words to others on how Jenkins is, if nothing changes."""
 
 _log = Log(__name__)
 
@@ -31,66 +36,118 @@ class Pump:
         queue: The queue.
         drain: Delivers what is in hand.
         guard: Knows whether Jenkins is ready.
+        boots: Knows for how long Jenkins has been there, and tells others how it is.
+        patience: Seconds that attempts under way have to end in when all stops.
     """
 
-    def __init__(self, queue: SqsQueue, drain: Drain, guard: Guard) -> None:
+    def __init__(
+        self, queue: SqsQueue, drain: Drain, guard: Guard, boots: Boots, *, patience: float
+    ) -> None:
         self._queue = queue
         self._drain = drain
         self._guard = guard
+        self._boots = boots
+        self._patience = patience
         self._stop = threading.Event()
+        self._failing: bool | None = None
+        self._told: State | None = None
+        self._tell_at = float("-inf")
         queue.on_arrival = drain.arrived
+        queue.held_for = self._held_for
 
     def stop(self) -> None:
         """Have `run` return soon; from any thread or a signal handler."""
         self._stop.set()
 
-    def run(self, *, until_empty: bool = False, end: float = float("inf")) -> None:
-        """Drain until told to stop.
+    def run(self) -> None:
+        """Drain until told to stop, whatever Jenkins, the valve and the queue do meanwhile.
 
-        Args:
-            until_empty: Return once the queue is empty, or Jenkins or the valve lets nothing flow.
-            end: Return then, a tick of the monotonic clock.
+        Raises:
+            StoreError: The queue refused the very first time that it was asked.
         """
-        self._guard.ask()  # ready has to be seen twice
-        if self._guard.ask().state is State.NOT_READY and until_empty:
-            _log.info("Jenkins is not ready: nothing was taken from the queue",
-                      evidence=self._guard.readiness.evidence)  # fmt: skip
-            return
-        if not until_empty:
-            self._guard.start()
+        self._look_at_jenkins()
+        self._guard.start()
         self._drain.start()
         try:
-            while not self._stop.is_set() and time.monotonic() < end:
-                if not self._step() and until_empty:
-                    break
+            while not self._stop.is_set():
+                self._insist()
+                self._tell(self._guard.readiness)
         finally:
-            self._guard.stop()
-            patience = min(STOP_SECONDS, max(1.0, end - time.monotonic()))
-            if not self._drain.stop(patience):
-                _log.warning("Attempts still ran and were left; SQS hands their webhooks out again",
-                             attempts=self._drain.running)  # fmt: skip
-            self._queue.give_back()
+            self._end()
+
+    def empty(self, end: float) -> None:
+        """Drain until the queue is empty, or Jenkins or the valve lets nothing flow.
+
+        Args:
+            end: Receive nothing after it, a tick of the monotonic clock.
+
+        Raises:
+            StoreError: The queue refused something.
+        """
+        known = self._look_at_jenkins()
+        if known.state is State.NOT_READY:
+            _log.info("Jenkins is not ready: nothing was taken from the queue",
+                      evidence=known.evidence)  # fmt: skip
+            self._tell(known)
+            return
+        self._drain.start()
+        try:
+            while self._step() and time.monotonic() < end:
+                pass
+        finally:
+            self._end()
+            self._tell(self._guard.readiness)
+        if self._drain.halted:
+            raise StoreError(self._drain.halted)
+
+    def _look_at_jenkins(self) -> Readiness:
+        self._guard.ask()  # ready has to be seen twice
+        known = self._guard.ask()
+        if known.state is State.READY:
+            self._guard.there_for(self._boots.seen_for(known.session, time.time()))
+        return known
+
+    def _tell(self, known: Readiness) -> None:
+        """Tell how Jenkins is where it has changed, and now and then."""
+        if known.state is not self._told or time.monotonic() >= self._tell_at:
+            self._told, self._tell_at = known.state, time.monotonic() + TELL_SECONDS
+            self._boots.tell(known, time.time())
+
+    def _insist(self) -> None:
+        """Make a step; say once that the queue fails, and once that it works again."""
+        try:
+            self._step()
+        except StoreError as error:
+            if self._failing is None:
+                raise
+            if not self._failing:
+                _log.error("The queue fails: nothing is delivered until it works", exc=error)
+            self._failing = True
+            self._stop.wait(RETRY_SECONDS)
 
     def _step(self) -> bool:
         """Receive, or give back; return whether there may be more to do."""
-        try:
-            self._queue.renew()
-            if self._drain.flowing:
-                return bool(self._queue.receive()) or self._wait_for_hand()
-        except StoreError as error:
-            _log.error("The queue could not be asked; trying again", exc=error)
-            self._stop.wait(IDLE_SECONDS)
-            return True
-        if not self._drain.running:
-            self._queue.give_back()
-        known = self._guard.readiness
-        beginning = known.state is not State.NOT_READY and not self._queue.in_hand
+        self._queue.renew()
+        if self._drain.flowing:
+            came = self._queue.receive()
+            if self._failing:
+                _log.info("The queue works again")
+            self._failing = False
+            if not came and self._queue.in_hand:
+                self._stop.wait(0.01)
+            return came > 0 or self._queue.in_hand > 0
+        begins = not self._queue.in_hand and self._guard.readiness.state is not State.NOT_READY
+        self._queue.give_back()
         self._stop.wait(IDLE_SECONDS)
-        return self._drain.flowing or (beginning and self._drain.resting is None)
+        return self._drain.flowing or (begins and self._drain.resting is None)
 
-    def _wait_for_hand(self) -> bool:
-        """Wait while what is in hand is on its way; return whether there was any."""
-        if not self._queue.in_hand:
-            return False
-        self._stop.wait(0.01)
-        return True
+    def _end(self) -> None:
+        self._guard.stop()
+        if not self._drain.stop(self._patience):
+            _log.warning("Attempts still ran and were left; SQS hands their webhooks out again",
+                         attempts=self._drain.running)  # fmt: skip
+        self._queue.give_back()
+
+    def _held_for(self, path: str) -> float:
+        hold = self._drain.holds.get(path)
+        return max(0.0, hold.until - time.monotonic()) if hold else 0.0

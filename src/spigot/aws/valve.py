@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from spigot.aws.sdk import tolerated
+from spigot.aws.sdk import brief, tolerated
 from spigot.aws.variables import row_of, variables_of
+from spigot.errors import StoreError
 from spigot.log import Log
 from spigot.valve import ValveRow, effective
 
@@ -32,6 +33,7 @@ class StageValve:
         self._at = {"restApiId": api_id, "stageName": stage}
         self._row = ValveRow()
         self._looked = float("-inf")
+        self._seen = False
 
     def variables(self) -> dict[str, str]:
         """Return all variables of the stage; raises what boto3 does."""
@@ -65,15 +67,21 @@ class StageValve:
 
         An OFF whose time is over is ON, and is set so for those who only know the variable. A
         failure to look leaves what was seen last.
+
+        Raises:
+            StoreError: It could not be read, and never was: nothing may flow through it.
         """
         tick = time.monotonic()
         if tick - self._looked >= LOOK_EVERY:
             self._looked = tick
             try:
                 row = self.row()
-            except Exception as error:  # noqa: BLE001 - whatever it is, the valve stays as it was
+            except Exception as error:
+                if not self._seen:
+                    raise StoreError(f"Cannot read the valve: {brief(error)}") from error
                 _log.error("The valve could not be read; it stays as it was", exc=error)
             else:
+                self._seen = True
                 self._row = self._opened(row)
         return self._row
 

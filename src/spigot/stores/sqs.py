@@ -11,7 +11,6 @@ outages too.
 from __future__ import annotations
 
 import json
-import threading
 import time
 import uuid
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -23,14 +22,16 @@ from spigot.errors import StoreError
 from spigot.log import Log
 from spigot.ports import Loaded, Signs
 from spigot.stores.dead_letter import DeadLetter
+from spigot.stores.hand import Hand
 from spigot.stores.objects import Objects
 from spigot.valve import ValveRow
-from spigot.webhook import Place, Receipt, Verdict
+from spigot.webhook import Receipt, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from spigot.webhook import Attempt, Webhook
+    from spigot.stores.hand import Held
+    from spigot.webhook import Attempt, Decision, Place, Webhook
 
 MESSAGE_BYTES = 1024 * 1024 - 16 * 1024
 """What a message may hold (SQS: 1 MiB, attributes included); larger bodies go to S3."""
@@ -38,8 +39,11 @@ MESSAGE_BYTES = 1024 * 1024 - 16 * 1024
 HAND = 10
 """How many messages are in hand at once at most, so that an outage costs few a receive."""
 
-VISIBILITY = 900
-"""Seconds for which a message in hand is nobody else's; renewed at a third of it."""
+VISIBILITY = 120
+"""Seconds for which a message in hand is nobody else's; renewed at a third of it.
+
+So long does a lane wait whose drain was killed; and so long may a stop take, but for that third.
+"""
 
 LONGEST_DELAY = 12 * 3600
 """Seconds for which SQS can hide a message at most."""
@@ -61,13 +65,6 @@ class Places(NamedTuple):
     bucket: str
 
 
-class _Held(NamedTuple):
-    place: Place
-    webhook: Webhook
-    receipt: str
-    body_at: str
-
-
 class SqsQueue:
     """Puts webhooks into SQS, and takes them out for a drain; safe for threads.
 
@@ -76,11 +73,14 @@ class SqsQueue:
         s3: boto3's client.
         places: Where things are kept.
         valve: Tells how the valve stands.
-        long_poll: Seconds that a receive waits for a message.
+        long_poll: Seconds that a receive waits for a message while none is in hand.
+        visibility: Seconds for which a message in hand is nobody else's.
 
     Attributes:
         on_arrival: Called once a message has come in; only to wake somebody.
         on_end: Called with a webhook and the attempt that ends it, before it leaves the queue.
+        held_for: Tells for how many more seconds nothing may go to a path; what comes in for it
+            meanwhile goes back at once, so that it takes no room from others.
     """
 
     def __init__(
@@ -91,18 +91,19 @@ class SqsQueue:
         *,
         valve: Callable[[], ValveRow] = ValveRow,
         long_poll: int = 0,
+        visibility: int = VISIBILITY,
     ) -> None:
         self._sqs = sqs
         self._objects = Objects(s3, places.bucket)
         self._at = places
         self._valve = valve
         self._long_poll = long_poll
-        self._lock = threading.RLock()
-        self._held: dict[int, _Held] = {}
-        self._position = 0
+        self._visibility = visibility
+        self._hand = Hand()
         self._renewed = time.monotonic()
         self.on_arrival: Callable[[], None] = lambda: None
         self.on_end: Callable[[Webhook, Attempt], None] = lambda *_: None
+        self.held_for: Callable[[str], float] = lambda _: 0.0
 
     # --- in ----------------------------------------------------------------------------------
 
@@ -139,15 +140,16 @@ class SqsQueue:
         Raises:
             StoreError: The queue could not be asked.
         """
-        room = HAND - len(self._held)
+        room = HAND - len(self._hand)
         if room <= 0:
             return 0
         with explained("receive from the queue"):
             answer = self._sqs.receive_message(
                 QueueUrl=self._at.queue,
                 MaxNumberOfMessages=room,
-                WaitTimeSeconds=self._long_poll,
-                VisibilityTimeout=VISIBILITY,
+                # Whoever has something in hand comes back soon, but does not ask in circles.
+                WaitTimeSeconds=1 if len(self._hand) else self._long_poll,
+                VisibilityTimeout=self._visibility,
                 AttributeNames=["ApproximateReceiveCount"],
             )
             messages = answer.get("Messages", [])
@@ -160,48 +162,40 @@ class SqsQueue:
     @property
     def in_hand(self) -> int:
         """How many messages are in hand."""
-        return len(self._held)
+        return len(self._hand)
 
     def renew(self) -> None:
         """Keep what is in hand from others for longer; call it now and then."""
-        if time.monotonic() - self._renewed < VISIBILITY / 3:
+        if time.monotonic() - self._renewed < self._visibility / 3:
             return
         self._renewed = time.monotonic()
-        with self._lock:
-            held = list(self._held.values())
-        for one in held:
-            self._hide(one, VISIBILITY)
+        for one in self._hand.all():
+            self._hide(one.receipt, self._visibility)
 
     def give_back(self) -> None:
-        """Give back all that is in hand, for whoever comes next."""
-        with self._lock:
-            held, self._held = list(self._held.values()), {}
-        for one in held:
-            self._hide(one, 0)
+        """Give back all that is in hand and not on its way, for whoever comes next."""
+        for one in self._hand.leave_resting():
+            self._hide(one.receipt, 0)
 
     # --- ports.Queue -------------------------------------------------------------------------
 
     def places_after(self, position: int, limit: int) -> list[Place]:
         """Return places of what is in hand; see `ports.Queue.places_after`."""
-        with self._lock:
-            places = [held.place for held in self._held.values()]
-        return sorted(place for place in places if place.position > position)[:limit]
+        places = [held.place for held in self._hand.all()]
+        return [place for place in places if place.position > position][:limit]
 
     def still_waiting(self, positions: list[int]) -> set[int]:
         """Return those in hand; see `ports.Queue.still_waiting`."""
-        with self._lock:
-            return self._held.keys() & set(positions)
+        return {held.place.position for held in self._hand.all()} & set(positions)
 
     def load(self, position: int) -> Loaded | None:
-        """Return what is in hand; see `ports.Queue.load`."""
-        with self._lock:
-            held = self._held.get(position)
+        """Return what is in hand, which is on its way from now on; see `ports.Queue.load`."""
+        held = self._hand.send(position)
         return Loaded(held.webhook, held.place) if held else None
 
     def settle(self, loaded: Loaded, attempt: Attempt) -> None:
         """Carry out a decision; see `ports.Queue.settle`."""
-        with self._lock:
-            held = self._held.get(loaded.place.position)
+        held = self._hand.get(loaded.place.position)
         if held is None:
             return
         decision = attempt.decision
@@ -211,21 +205,19 @@ class SqsQueue:
             if decision.verdict is Verdict.DELIVERED:
                 self._end(held)
             elif decision.verdict is Verdict.DEAD:
-                self._bury(
-                    DeadLetter(
-                        envelope.seal(loaded.webhook, body_at=held.body_at),
-                        decision.reason,
-                        attempt.outcome.status,
-                        loaded.place.attempts + decision.counted,
-                        attempt.at + attempt.took,
-                    )
+                letter = DeadLetter(
+                    envelope.seal(held.webhook, body_at=held.body_at),
+                    decision.reason,
+                    attempt.outcome.status,
+                    held.place.attempts + decision.counted,
+                    attempt.at + attempt.took,
                 )
+                self._bury(letter, held.receipt)
                 self._end(held, keep_body=True)
             else:
                 if decision.counted:
-                    self._note_failure(loaded, attempt)
-                self._give_back_lane(held, 0.0 if decision.verdict is Verdict.HOLD_FLOW
-                                     else decision.delay)  # fmt: skip
+                    self._note_failure(held, decision)
+                self._put_off(held, decision)
 
     def recall(
         self,
@@ -238,7 +230,7 @@ class SqsQueue:
 
     def signs(self) -> Signs:
         """Return what a drain watches; see `ports.Queue.signs`."""
-        return Signs(self._valve(), 0, self._position)
+        return Signs(self._valve(), 0, self._hand.position)
 
     def changed(self) -> bool:
         """Say that something may have changed: nothing is cheaper than to look."""
@@ -254,53 +246,66 @@ class SqsQueue:
             webhook = envelope.unseal(message["Body"], body=body)
         except MalformedEnvelope as error:
             _log.error("A message that is no webhook was buried", exc=error)
-            self._bury(DeadLetter(message["Body"], str(error), 0, 0, time.time()))
+            self._bury(DeadLetter(message["Body"], str(error), 0, 0, time.time()), receipt)
             self._sqs.delete_message(QueueUrl=self._at.queue, ReceiptHandle=receipt)
             return
+        if wait := round(self.held_for(webhook.path)):
+            self._hide(receipt, wait)
+            return
         again = int(attributes.get("ApproximateReceiveCount", "1")) > 1
-        attempts = self._failures(webhook.id) if again else 0
-        with self._lock:
-            self._position += 1
-            place = Place(self._position, webhook.lane, webhook.path, 0.0, 0.0, attempts)
-            self._held[self._position] = _Held(place, webhook, receipt, body_at)
+        self._hand.take(webhook, receipt, body_at, self._failures(webhook.id) if again else 0)
 
-    def _give_back_lane(self, first: _Held, delay: float) -> None:
-        """Give back a message, hidden for a delay, and what came after it in its lane."""
-        name, position = first.place.lane, first.place.position
-        with self._lock:
-            places = [held.place for held in self._held.values()]
-            lane = [self._held[one.position] for one in places
-                    if one.lane == name and one.position >= position]  # fmt: skip
-            for held in lane:
-                del self._held[held.place.position]
-        for held in lane:
-            self._hide(held, round(min(delay, LONGEST_DELAY)) if held is first else 0)
+    def _put_off(self, held: Held, decision: Decision) -> None:
+        """Give back a message, hidden for a delay, and what has to wait with it."""
+        delay = 0 if decision.verdict is Verdict.HOLD_FLOW else round(decision.delay)
+        delay = min(delay, LONGEST_DELAY)
+        for one in self._hand.leave_from(held):
+            # The first alone keeps its lane: SQS hands out none of it while one is hidden.
+            self._hide(one.receipt, delay if one is held else 0)
+        if decision.verdict is Verdict.HOLD_PATH:
+            for one in self._hand.leave_resting(held.place.path):
+                self._hide(one.receipt, delay)
 
-    def _end(self, held: _Held, *, keep_body: bool = False) -> None:
-        self._sqs.delete_message(QueueUrl=self._at.queue, ReceiptHandle=held.receipt)
-        with self._lock:
-            self._held.pop(held.place.position, None)
+    def _end(self, held: Held, *, keep_body: bool = False) -> None:
+        try:
+            self._sqs.delete_message(QueueUrl=self._at.queue, ReceiptHandle=held.receipt)
+        except Exception as error:
+            if not _is_lapsed(error):
+                raise
+            _log.warning(
+                "A webhook was in hand for too long: SQS hands it out again, and it may go to "
+                "Jenkins twice", id=held.webhook.id,
+            )  # fmt: skip
+            self._hand.leave(held)
+            return
+        self._hand.leave(held)
         if held.place.attempts:
             self._objects.delete(f"attempts/{held.webhook.id}")
         if held.body_at and not keep_body:
             self._objects.delete(held.body_at)
 
-    def _bury(self, letter: DeadLetter) -> None:
-        self._sqs.send_message(QueueUrl=self._at.dead, **letter.message())
+    def _bury(self, letter: DeadLetter, receipt: str) -> None:
+        if len(letter.text.encode()) > MESSAGE_BYTES:  # of somebody else's making
+            text = letter.text.encode()[:MESSAGE_BYTES].decode(errors="ignore")
+            letter = letter._replace(text=text, reason=f"{letter.reason} It was too long: cut.")
+        # Who has to try this again with the same receipt buries nothing twice.
+        once = uuid.uuid5(uuid.NAMESPACE_OID, receipt).hex
+        ids = {"MessageGroupId": once, "MessageDeduplicationId": once}
+        self._sqs.send_message(QueueUrl=self._at.dead, **letter.message() | ids)
 
-    def _hide(self, held: _Held, seconds: int) -> None:
-        with tolerated("A message could not be given back; SQS does so by itself"):
+    def _hide(self, receipt: str, seconds: int) -> None:
+        with tolerated("How long a message is hidden could not be changed; SQS hands it out then"):
             self._sqs.change_message_visibility(
-                QueueUrl=self._at.queue, ReceiptHandle=held.receipt, VisibilityTimeout=seconds
+                QueueUrl=self._at.queue, ReceiptHandle=receipt, VisibilityTimeout=seconds
             )
 
     def _failures(self, id_: str) -> int:
         text = self._objects.get(f"attempts/{id_}")
         return int(json.loads(text)["attempts"]) if text else 0
 
-    def _note_failure(self, loaded: Loaded, attempt: Attempt) -> None:
-        note = {"attempts": loaded.place.attempts + 1, "reason": attempt.decision.reason}
-        self._objects.put(f"attempts/{loaded.webhook.id}", json.dumps(note).encode())
+    def _note_failure(self, held: Held, decision: Decision) -> None:
+        note = {"attempts": held.place.attempts + 1, "reason": decision.reason}
+        self._objects.put(f"attempts/{held.webhook.id}", json.dumps(note).encode())
 
 
 def send(sqs: Any, queue: str, text: str, lane: str) -> None:
@@ -325,3 +330,12 @@ def send(sqs: Any, queue: str, text: str, lane: str) -> None:
 def group_of(lane: str) -> str:
     """Return a lane's message group: SQS takes 128 of some characters (CreateQueue's rules)."""
     return uuid.uuid5(uuid.NAMESPACE_URL, lane).hex
+
+
+def _is_lapsed(error: Exception) -> bool:
+    """Tell whether a message is no longer ours: SQS has handed it out again, or would.
+
+    A FIFO queue deletes nothing then; it answers ``InvalidParameterValue`` for the receipt.
+    """
+    said = getattr(error, "response", {}).get("Error", {})
+    return "ReceiptHandle" in said.get("Code", "") or "ReceiptHandle" in said.get("Message", "")
