@@ -1,7 +1,7 @@
 """Deploys Spigot to AWS: uploads the packages, then makes or changes the stack by a change set.
 
 The environment says what `make deploy` needs: TARGET_URL and SPIGOT_S3_BUCKET always;
-SPIGOT_SECRET, LOG_LEVEL and SPIGOT_STACK if wanted. Every other parameter of infra/template.yaml is
+SPIGOT_SECRET, SPIGOT_SIGNATURE, LOG_LEVEL and SPIGOT_STACK if wanted. Every other parameter of infra/template.yaml is
 set with --set and keeps its value until it is set again.
 """
 
@@ -36,7 +36,11 @@ if TYPE_CHECKING:
 TEMPLATE = ROOT / "infra" / "template.yaml"
 BUCKET_TEMPLATE = ROOT / "infra" / "code-bucket.yaml"
 KEYS = {"process_webhooks": "ProcessWebhooksKey", "send_from_queue": "SendFromQueueKey"}
-FROM_ENVIRONMENT = {"SPIGOT_SECRET": "Secret", "LOG_LEVEL": "LogLevel"}
+FROM_ENVIRONMENT = {
+    "SPIGOT_SECRET": "Secret",
+    "SPIGOT_SIGNATURE": "Signature",
+    "LOG_LEVEL": "LogLevel",
+}
 
 VALVE = {"SpigotState": STATE, "SpigotUntil": UNTIL, "SpigotNote": NOTE}
 """What the template calls the variables of its stage."""
