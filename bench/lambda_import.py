@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=21)
     runs = parser.parse_args().runs
     with tempfile.TemporaryDirectory(prefix="spigot-bench-") as folder:
-        pack = [sys.executable, ROOT / "utils" / "package.py", "--dist", folder]
+        pack = [sys.executable, str(ROOT / "utils" / "package.py"), "--dist", folder]
         subprocess.run(pack, timeout=60, check=True)
         for path in sorted(Path(folder).glob("*.zip")):
             code = Path(folder) / path.stem

@@ -1,8 +1,8 @@
 """Deploys Spigot to AWS: uploads the packages, then makes or changes the stack by a change set.
 
 The environment says what `make deploy` needs: TARGET_URL and SPIGOT_S3_BUCKET always;
-SPIGOT_SECRET, SPIGOT_SIGNATURE, LOG_LEVEL and SPIGOT_STACK if wanted. Every other parameter of infra/template.yaml is
-set with --set and keeps its value until it is set again.
+SPIGOT_SECRET, SPIGOT_SIGNATURE, LOG_LEVEL and SPIGOT_STACK if wanted. Every other parameter of
+infra/template.yaml is set with --set and keeps its value until it is set again.
 """
 
 from __future__ import annotations

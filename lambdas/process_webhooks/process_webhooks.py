@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from spigot.aws.failure import failed
-from spigot.aws.function import client, places, start_log, target
+from spigot.aws.function import places, start_log, target
 from spigot.aws.process import Process
 from spigot.errors import SettingsError, SpigotError
 from spigot.hooks import Hooks
@@ -95,6 +95,7 @@ def _notices(_: float) -> Notices | None:
 
 @functools.cache
 def _queue() -> SqsQueue:
+    from spigot.aws.sdk import client
     from spigot.stores.sqs import SqsQueue
 
     return SqsQueue(client("sqs"), client("s3"), places())

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from typing import Any
 
 from spigot.aws.boots import Boots
-from spigot.aws.function import client, needed, places, start_log, target
+from spigot.aws.function import needed, places, start_log, target
 from spigot.aws.notices import notices_of
 from spigot.aws.pump import Pump
+from spigot.aws.sdk import client
 from spigot.aws.valve import StageValve
 from spigot.decide import Policy
 from spigot.delivery import Delivery
@@ -46,7 +48,9 @@ def handler(event: object, context: Any) -> dict[str, int]:  # noqa: ARG001
     jenkins, s3 = Jenkins(target(), read_timeout=READ_SECONDS), client("s3")
     notices = notices_of(os.environ, s3, at.bucket, clock)
     guard = Guard(jenkins, clock)
-    if valve.read().on:
+    if os.environ.get("DRAIN") == "outside":
+        _log.info("`spigot drain` delivers: nothing was taken from the queue")
+    elif valve.read().on:
         queue = SqsQueue(client("sqs"), s3, at, valve=valve.read)
         if notices:
             queue.on_end = notices.ended

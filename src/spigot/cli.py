@@ -27,6 +27,7 @@ _MODULES = {
     "replay": "change",
     "drop": "change",
     "hold": "hold",
+    "drain": "drain",
     "backup": "backup",
     "restore": "backup",
     "send": "send",

@@ -31,7 +31,7 @@ __all__ = ["OPTIONS", "Address", "HookSetting", "Option", "Settings", "Target", 
 
 _FILE = "spigot.toml"
 _OTHER_VARIABLES = ("SPIGOT_CONFIG", "SPIGOT_S3_BUCKET", "SPIGOT_STACK")
-_AWS_VARIABLES = ("SPIGOT_SECRET",)
+_AWS_VARIABLES = ("SPIGOT_SECRET", "SPIGOT_SIGNATURE")
 """What `make deploy` takes. Here it would be passed over, and no signature checked."""
 
 _KUBERNETES = re.compile(r"SPIGOT_(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_[A-Z]+(_[A-Z]+)?)")

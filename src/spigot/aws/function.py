@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from spigot.address import Target
 from spigot.errors import SettingsError
@@ -69,22 +69,4 @@ def places() -> Places:
         needed("QUEUE_URL", "the queue"),
         needed("DEAD_LETTER_URL", "the queue of the dead letters"),
         needed("CREDENTIALS_BUCKET", "the bucket for what fits into no message"),
-    )
-
-
-def client(service: str, *, read_seconds: float = 5.0) -> Any:
-    """Return boto3's client for a service, one that gives up while there is time to say so.
-
-    Args:
-        service: Such as ``sqs``.
-        read_seconds: What an answer may take.
-    """
-    import boto3
-    from botocore.config import Config
-
-    return boto3.client(
-        service,
-        config=Config(
-            connect_timeout=2.0, read_timeout=read_seconds, retries={"total_max_attempts": 3}
-        ),
     )

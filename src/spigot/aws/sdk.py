@@ -19,19 +19,33 @@ _UNREACHED = frozenset(
 _log = Log(__name__)
 
 
+CONNECT_SECONDS = 2.0
+READ_SECONDS = 6.0
+"""What AWS may take: a provider waits for some of these calls, and a lane for the others."""
+
+ATTEMPTS = 3
+
+
 def client(service: str) -> Any:
-    """Return boto3's client for a service.
+    """Return boto3's client for a service, one that gives up in seconds.
 
     Raises:
         SettingsError: boto3 is not installed.
     """
     try:
         import boto3
+        from botocore.config import Config
     except ImportError:
         raise SettingsError(
             "A Spigot on AWS needs boto3, which is not installed: pip install 'spigot[aws]'."
         ) from None
-    return boto3.client(service)
+    config = Config(
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        retries={"total_max_attempts": ATTEMPTS},
+        max_pool_connections=20,  # a drain's workers, and whoever receives
+    )
+    return boto3.client(service, config=config)
 
 
 def brief(error: BaseException) -> str:
