@@ -68,3 +68,20 @@ def test_another_stage_leads_nowhere(api: Deployed) -> None:
 def test_whatever_a_lambda_fails_with_is_a_500_that_says_so(api: Deployed, message: str) -> None:
     answer = api.send(plain("/webhooks", body=f"fail {message}".encode()))
     assert (answer.status, answer.body) == (500, {"error": message})
+
+
+TRAPS = ["", "carriage\rreturn", "next\u0085line", "line\u2028separator"]
+
+
+@pytest.mark.parametrize("message", TRAPS)
+def test_there_are_messages_that_api_gateway_takes_for_no_error(
+    api: Deployed, message: str
+) -> None:
+    assert api.send(plain("/webhooks", body=f"fail {message}".encode())).status == 200
+
+
+@pytest.mark.parametrize("message", [*TRAPS, "two\nlines", "long " * 5000])
+def test_what_the_handler_makes_of_them_is_a_500(api: Deployed, message: str) -> None:
+    answer = api.send(plain("/webhooks", body=f"explain {message}".encode()))
+    assert answer.status == 500
+    assert 0 < len(answer.body["error"]) <= 1000

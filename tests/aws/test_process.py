@@ -29,11 +29,14 @@ class World:
         self.sent: list[Webhook] = []
         self.kept: list[Webhook] = []
         self.full = False
-        intake = Intake(Hooks(), {}, context="/jenkins", clock=HandClock())
-        self.process = Process(intake, self, self.keep)
+        self.broken = False
+        self.intake = Intake(Hooks(), {}, context="/jenkins", clock=HandClock())
+        self.process = Process(self.intake, self, self.keep)
 
     def send(self, webhook: Webhook) -> Outcome:
         self.sent.append(webhook)
+        if self.broken:
+            raise RuntimeError("a fault")
         return self.outcome
 
     def ask(self, method: str, path: str, headers: dict[str, str]) -> Asked:
@@ -137,10 +140,26 @@ def test_an_event_of_the_older_template_still_works(world: World) -> None:
     assert world.sent[0].lane == "/github-webhook/ acme/app"
 
 
-def test_what_is_no_hook_is_refused(world: World) -> None:
-    with pytest.raises(Refused, match="is not a hook path"):
-        world.handle(path="/login")
+@pytest.mark.parametrize("path", ["/login", "/script", "/script/"])
+def test_what_is_no_hook_is_refused_by_its_own_name(world: World, path: str) -> None:
+    with pytest.raises(Refused, match=f"^{path} is not a hook path"):
+        world.handle(path=path)
     assert (world.sent, world.kept) == ([], [])
+
+
+def test_what_cannot_even_be_sent_goes_into_the_queue(world: World) -> None:
+    world.broken = True
+    assert world.handle()["status"] == "stored"
+    assert world.kept == world.sent
+
+
+def test_where_no_way_leads_to_jenkins_everything_goes_into_the_queue(world: World) -> None:
+    world.process = Process(world.intake, None, world.keep)
+    assert world.handle()["status"] == "stored"
+    assert (world.sent, len(world.kept)) == ([], 1)
+    with pytest.raises(NotTaken, match="spigot drain"):
+        world.handle(from_queue="true")
+    assert len(world.kept) == 1
 
 
 def test_what_cannot_be_kept_is_not_promised(world: World) -> None:

@@ -21,7 +21,8 @@ class Terminal(io.StringIO):
 
 @pytest.fixture(autouse=True)
 def untouched_logging() -> Iterator[None]:
-    names = ("", "spigot", "uvicorn", "uvicorn.error", "uvicorn.access")
+    names = ("", "spigot", "uvicorn", "uvicorn.error", "uvicorn.access", "botocore",
+             "boto3", "s3transfer", "urllib3")  # fmt: skip
     loggers = [logging.getLogger(name) for name in names]
     before = [(logger.level, logger.handlers[:], logger.propagate) for logger in loggers]
     with warnings.catch_warnings():
@@ -177,3 +178,12 @@ def test_without_a_stream_it_is_standard_error(capsys: pytest.CaptureFixture[str
     configure("INFO")
     LOG.info("here")
     assert '"here"' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["botocore.endpoint", "boto3", "urllib3.connectionpool"])
+def test_the_way_to_aws_says_nothing_below_a_warning(stream: io.StringIO, name: str) -> None:
+    configure("DEBUG", stream)
+    logging.getLogger(name).info("a request with a whole webhook")
+    assert stream.getvalue() == ""
+    logging.getLogger(name).warning("look at this")
+    assert "look at this" in stream.getvalue()

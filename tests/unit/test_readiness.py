@@ -19,6 +19,7 @@ from spigot.readiness import (
     after_probe,
     after_recall,
     after_taken,
+    after_word,
     unknown,
 )
 from spigot.sight import Sight, State
@@ -340,3 +341,20 @@ def test_whatever_is_observed_in_whatever_order_the_rules_hold(first: str) -> No
                 assert known.gone_at is not None, names
             elif boot:
                 assert (known.gone_at, known.seen_at) == (None, at.now), names
+
+
+def test_a_boot_that_somebody_has_seen_before_has_been_ready_for_as_long() -> None:
+    known = after_word(BY_PROBE, 3600.0, NOW)
+    assert known.ready_for(NOW.tick) == 3600.0
+    assert known.since == NOW.now - 3600.0
+    assert after_word(known, 1.0, NOW) == known
+
+
+def test_what_others_have_seen_of_a_boot_says_nothing_of_the_next_one() -> None:
+    known = after_probe(after_word(BY_PROBE, 3600.0, NOW), Sight(State.READY, "200", "s2"), NOW)
+    assert known.ready_for(NOW.tick) == 0.0
+
+
+@pytest.mark.parametrize("known", [FIRST, DOWN, DOUBTED])
+def test_what_others_have_seen_makes_no_jenkins_ready(known: Readiness) -> None:
+    assert after_word(known, 3600.0, NOW) == known

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import signal
 from typing import TYPE_CHECKING
@@ -76,15 +77,15 @@ def _pump(settings: Settings, outputs: Outputs, jenkins: Jenkins) -> Pump:
     from spigot.meters import Meters
     from spigot.pace import Pace
     from spigot.ports import Clock
-    from spigot.stores.sqs import HAND, VISIBILITY, Places, SqsQueue
+    from spigot.stores.sqs import HAND, Places, SqsQueue
 
     clock, s3 = Clock(), client("s3")
     valve = StageValve(client("apigateway"), outputs["ApiId"])
     valve.read()  # what cannot be obeyed is said at once
     at = Places(outputs["QueueUrl"], outputs["DeadLetterUrl"], outputs["CredentialsBucketName"])
     patience = settings.read_timeout + SPARE
-    # Two thirds are left of it at least when all stops, less a receive.
-    visibility = max(VISIBILITY, round(1.5 * (patience + 2 * LONG_POLL)))
+    # Renewed at a third: what is left of it when all stops has to last for that.
+    visibility = math.ceil(1.5 * (patience + 2 * LONG_POLL))
     queue = SqsQueue(
         client("sqs"), s3, at, valve=valve.read, long_poll=LONG_POLL, visibility=visibility
     )

@@ -26,6 +26,7 @@ UNKNOWN = (403, b'{"message":"Missing Authentication Token"}')
 UNSUPPORTED = (415, b'{"message":"Unsupported Media Type"}')
 BROKEN = (500, b'{"message":"Internal server error"}')
 NO_JSON = (400, b'{"message":"Could not parse request body into json"}')
+_DOT = r"[^\n\r\u0085\u2028\u2029]"
 
 
 class _Asked(NamedTuple):
@@ -147,7 +148,7 @@ class Gateway:
             (
                 one
                 for one in responses
-                if one.get("selectionPattern") and re.fullmatch(one["selectionPattern"], failure)
+                if one.get("selectionPattern") and matches(one["selectionPattern"], failure)
             ),
             next((one for one in responses if not one.get("selectionPattern")), None),
         )
@@ -160,6 +161,12 @@ class Gateway:
     def _may_invoke(self, function: str, source: str) -> bool:
         """Tell whether the Lambda's own policy lets this API in; the emulator does not look."""
         return may_invoke(self._lambda, function, "apigateway.amazonaws.com", f"*:{source}")
+
+
+def matches(pattern: str, failure: str) -> bool:
+    """Match as Java does, whose dot stands for no line terminator, of which it knows more."""
+    java = re.sub(r"\\.|\.", lambda found: found[0] if found[0] != "." else _DOT, pattern)
+    return re.fullmatch(java, failure) is not None
 
 
 def may_invoke(client: Any, function: str, service: str, source: str) -> bool:

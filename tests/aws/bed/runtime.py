@@ -101,6 +101,11 @@ class Runtime:
                 "errorMessage": f"Error: Task timed out after {self._timeout:.2f} seconds",
             })  # fmt: skip
 
+    def log(self) -> str:
+        """Return what it has logged so far."""
+        lines = self.imports.read_text("utf-8", "replace").splitlines()
+        return "\n".join(one for one in lines if not one.startswith("import time:"))
+
     def imported(self) -> set[str]:
         """Return the modules that were imported so far, or tried to be."""
         lines = self.imports.read_text("utf-8", "replace").splitlines()
