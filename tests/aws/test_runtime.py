@@ -147,6 +147,7 @@ def test_a_jenkins_that_hangs_is_given_up_in_time_and_the_webhook_queued(
     variables = {**queue, "TARGET_URL": practice.url, "FORWARD_SECONDS": "2"}
     with Runtime("process_webhooks.handler", code, variables, timeout=20.0) as runtime:
         result = runtime.invoke(event())
+    practice.fault(PATH, None)
     assert (result.failed, result.said["status"]) == (False, "stored")
     assert stack.waiting() == 1
 
