@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from aws.bed.backlog import places_of
 from spigot.aws.sdk import client
-from spigot.stores.sqs import HAND, MESSAGE_BYTES, Places, SqsQueue
+from spigot.stores.sqs import HAND, MESSAGE_BYTES, SqsQueue
 from spigot.webhook import Verdict
 from support.stores import attempt, webhook
 
@@ -25,10 +26,7 @@ class Queues:
 
     def __init__(self, stack: Deployed) -> None:
         self.stack = stack
-        self.at = Places(
-            stack.outputs["QueueUrl"], stack.outputs["DeadLetterUrl"],
-            stack.outputs["CredentialsBucketName"],
-        )  # fmt: skip
+        self.at = places_of(stack)
 
     def one(self, **options: Any) -> SqsQueue:
         return SqsQueue(client("sqs"), client("s3"), self.at, **options)

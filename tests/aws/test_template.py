@@ -107,12 +107,20 @@ def test_process_webhooks_may_queue_and_nothing_else() -> None:
     }
 
 
-def test_send_from_queue_may_drain_and_nothing_else() -> None:
-    bucket = "${CredentialsBucket.Arn}"
-    stage = "arn:${AWS::Partition}:apigateway:${AWS::Region}::/restapis/${Api}/stages/prod"
+def test_send_from_queue_may_log_and_drain_and_nothing_else() -> None:
     assert set(TEMPLATE.allowed("SendFromQueueRole")) == {
         ("logs:CreateLogStream", "SendFromQueueLog.Arn"),
         ("logs:PutLogEvents", "SendFromQueueLog.Arn"),
+    }
+    policies = TEMPLATE.properties("SendFromQueueRole")["ManagedPolicyArns"]
+    none = {"Ref": "AWS::NoValue"}
+    assert policies == [{"Ref": "DrainPolicy"}, {"Fn::If": ["InVpc", {"Ref": "VpcAccess"}, none]}]
+
+
+def test_who_drains_may_do_nothing_else() -> None:
+    bucket = "${CredentialsBucket.Arn}"
+    stage = "arn:${AWS::Partition}:apigateway:${AWS::Region}::/restapis/${Api}/stages/prod"
+    assert set(TEMPLATE.allowed("DrainPolicy")) == {
         ("sqs:ReceiveMessage", "Queue.Arn"),
         ("sqs:DeleteMessage", "Queue.Arn"),
         ("sqs:ChangeMessageVisibility", "Queue.Arn"),
@@ -124,6 +132,7 @@ def test_send_from_queue_may_drain_and_nothing_else() -> None:
         ("s3:DeleteObject", f"{bucket}/attempts/*"),
         ("s3:GetObject", f"{bucket}/jenkins.json"),
         ("s3:PutObject", f"{bucket}/jenkins.json"),
+        ("cloudformation:DescribeStacks", "AWS::StackId"),
         ("apigateway:GET", stage),
         ("apigateway:PATCH", stage),
         *FOR_NOTICES,
@@ -206,7 +215,7 @@ def test_the_stage_waits_for_every_method() -> None:
         ("OldestWaitingAlarm", "ApproximateAgeOfOldestMessage",
          {"Fn::GetAtt": ["Queue", "QueueName"]}, WEEK),
         ("ProcessErrorsAlarm", "Errors", {"Ref": "ProcessWebhooks"}, {"Ref": "ErrorsTolerated"}),
-        ("SendErrorsAlarm", "Errors", {"Ref": "SendFromQueue"}, {"Ref": "ErrorsTolerated"}),
+        ("SendErrorsAlarm", "Errors", {"Ref": "SendFromQueue"}, 0),
     ],
 )  # fmt: skip
 def test_alarms_tell_of_what_needs_a_person(name: str, metric: str, of: Any, limit: Any) -> None:
@@ -221,3 +230,22 @@ def test_alarms_tell_of_what_needs_a_person(name: str, metric: str, of: Any, lim
 
 def test_a_failed_drain_is_repeated_by_the_next_tick_alone() -> None:
     assert TEMPLATE.properties("SendOnce")["MaximumRetryAttempts"] == 0
+
+
+def test_only_the_lambda_that_checks_signatures_has_the_secret() -> None:
+    secret = TEMPLATE.data["Parameters"]["Secret"]
+    assert secret["NoEcho"] is True
+    holding = [
+        name
+        for name, one in TEMPLATE.of_type("Lambda::Function").items()
+        if "SPIGOT_SECRET" in one["Properties"]["Environment"]["Variables"]
+    ]
+    assert holding == ["ProcessWebhooks"]
+    assert "Secret" not in str(TEMPLATE.data["Outputs"])
+
+
+def test_where_spigot_drain_delivers_the_schedule_starts_nothing() -> None:
+    targets = TEMPLATE.properties("DrainRule")["Targets"]
+    assert targets["Fn::If"][:2] == ["DrainsOutside", {"Ref": "AWS::NoValue"}]
+    variables = TEMPLATE.properties("ProcessWebhooks")["Environment"]["Variables"]
+    assert variables["FORWARD_SECONDS"]["Fn::If"][:2] == ["DrainsOutside", "0"]

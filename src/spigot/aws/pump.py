@@ -23,6 +23,9 @@ IDLE_SECONDS = 0.2
 RETRY_SECONDS = 1.0
 """Seconds between two tries at a queue that fails."""
 
+HALTED_SECONDS = 5.0
+"""Seconds that a queue which fails has to work again in when all stops."""
+
 TELL_SECONDS = 60.0
 """Seconds between two words to others on how Jenkins is, if nothing changes."""
 
@@ -143,7 +146,8 @@ class Pump:
 
     def _end(self) -> None:
         self._guard.stop()
-        if not self._drain.stop(self._patience):
+        halted = bool(self._drain.halted)  # then attempts wait for the queue, not for Jenkins
+        if not self._drain.stop(min(self._patience, HALTED_SECONDS) if halted else self._patience):
             _log.warning("Attempts still ran and were left; SQS hands their webhooks out again",
                          attempts=self._drain.running)  # fmt: skip
         self._queue.give_back()

@@ -39,8 +39,13 @@ class Template:
         return text
 
     def allowed(self, role: str) -> Iterator[tuple[str, str]]:
-        """Yield each action that a role allows, with the resource as it stands in the template."""
-        for policy in self.properties(role)["Policies"]:
+        """Yield each action that a role allows, with the resource as it stands in the template.
+
+        Args:
+            role: A role, or a policy of its own.
+        """
+        given = self.properties(role)
+        for policy in given.get("Policies", [given]):
             for statement in policy["PolicyDocument"]["Statement"]:
                 assert statement["Effect"] == "Allow"
                 actions = statement["Action"]

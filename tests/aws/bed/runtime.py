@@ -89,9 +89,13 @@ class Runtime:
         self._server.server_close()
         self._thread.join()
 
+    def start(self, event: dict[str, Any]) -> None:
+        """Invoke it without waiting; leaving the context kills it whatever it does."""
+        self._events.put((str(uuid.uuid4()), json.dumps(event).encode()))
+
     def invoke(self, event: dict[str, Any]) -> Result:
         """Invoke it, and kill it if it takes too long, as Lambda does."""
-        self._events.put((str(uuid.uuid4()), json.dumps(event).encode()))
+        self.start(event)
         try:
             return self._results.get(timeout=self._timeout)
         except queue.Empty:
