@@ -21,6 +21,7 @@ from changes import Change
 from package import LAMBDAS, ROOT
 from spigot.aws.rule import DrainRule
 from spigot.aws.sdk import brief, plainly
+from spigot.aws.secret import USUAL, secured
 from spigot.aws.stack import Stack
 from spigot.aws.toggle import drains
 from spigot.aws.valve import StageValve
@@ -124,7 +125,7 @@ def chosen(pairs: tuple[str, ...], environment: Mapping[str, str]) -> dict[str, 
     """Return the parameters that somebody chose, by the environment or by --set.
 
     Raises:
-        SettingsError: A pair is not NAME=VALUE.
+        SettingsError: A pair is not NAME=VALUE, or the secret is of no use.
     """
     found = {FROM_ENVIRONMENT[name]: environment[name] for name in FROM_ENVIRONMENT
              if name in environment}  # fmt: skip
@@ -135,6 +136,8 @@ def chosen(pairs: tuple[str, ...], environment: Mapping[str, str]) -> dict[str, 
                 f"--set {pair} is not NAME=VALUE, with a name of infra/template.yaml."
             )
         found[name] = value
+    if secret := found.get("Secret"):  # said now, and not by a Lambda that refuses all webhooks
+        secured(secret, found.get("Signature") or USUAL)
     return found
 
 

@@ -65,6 +65,14 @@ def test_what_is_missing_is_one_clear_line(
     assert done.stderr.count("\n") == 1
 
 
+def test_a_secret_of_no_use_is_said_before_anything_is_deployed(stubs: Path) -> None:
+    done = run("deploy.py", "--dist", stubs, TARGET_URL=TARGET, SPIGOT_S3_BUCKET=CODE_BUCKET,
+               SPIGOT_SECRET='["hush", ""]')  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.startswith("Error: SPIGOT_SECRET begins with [")
+    assert "hush" not in done.stderr
+
+
 def test_a_bucket_that_is_not_there_is_named_and_not_made_unasked(
     emulator: Emulator,  # noqa: ARG001
     stubs: Path,

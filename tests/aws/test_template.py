@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from aws.bed.cloudformation import Template
 from aws.bed.deployed import ROOT
+from spigot.signatures import NAMES
 
 INFRA = ROOT / "infra"
 TEMPLATE = Template(INFRA / "template.yaml")
@@ -242,6 +244,13 @@ def test_only_the_lambda_that_checks_signatures_has_the_secret() -> None:
     ]
     assert holding == ["ProcessWebhooks"]
     assert "Secret" not in str(TEMPLATE.data["Outputs"])
+
+
+def test_webhooks_may_be_signed_in_every_way_that_spigot_knows() -> None:
+    pattern = TEMPLATE.data["Parameters"]["Signature"]["AllowedPattern"]
+    assert pattern.split("|")[:-1] == list(NAMES[:-1])
+    assert re.fullmatch(pattern, "token:X-Hook-Token")
+    assert not re.fullmatch(pattern, "none")
 
 
 def test_where_spigot_drain_delivers_the_schedule_starts_nothing() -> None:
