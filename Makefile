@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help requirements run quality test soak package deploy lock clean
+.PHONY: help requirements run quality test bench soak package deploy lock clean
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -49,6 +49,9 @@ quality: $(READY) ## Check style, form and types
 
 test: $(READY) $(EMULATOR)/.ready ## Run all tests in parallel, with coverage
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --cov --cov-report term
+
+bench: $(READY) ## Measure speed beside the alternatives (10 minutes; BENCH_SECONDS=1 for a trial of one)
+	$(BIN)/python -m bench $(if $(BENCH_SECONDS),--seconds $(BENCH_SECONDS)) $(if $(BENCH_OUT),--out $(BENCH_OUT))
 
 soak: $(READY) ## Kill, starve and cut off a gateway for SOAK_MINUTES (5), and check all that it promised
 	PYTHONPATH=tests$(if $(PYTHONPATH),:$(PYTHONPATH)) $(BIN)/python -m faults.soak --minutes $(or $(SOAK_MINUTES),5) \

@@ -1,84 +1,102 @@
-"""How a gateway carries a backlog: its start, its memory, ``/api/status``, and the drain.
+"""What a backlog costs: the start, intake on top of it, memory, `spigot status`, and the drain.
 
-Run it with ``.venv/bin/python bench/backlog.py [COUNT] [--small]``. It fills a store with real
-GitHub payloads (8 kB in the median) in 500 lanes, starts ``spigot serve`` on it while a practice
-Jenkins is down, then lets it flow for a while. The practice Jenkins is a process of its own.
+    .venv/bin/python -m bench.backlog [--seconds 2] [--rounds 3] [COUNT…]
+
+Stores with 10,000, 100,000 and 1,000,000 of GitHub's own payloads in 500 lanes are filled once. In
+each round a gateway starts on an empty one and on each of them, takes in at 32 connections with its
+valve OFF, and then lets the backlog flow to a bare target for a while.
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
 import tempfile
 import time
-from contextlib import closing
 from pathlib import Path
-from statistics import median
+from typing import TYPE_CHECKING, Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+from bench import machine, payloads, sender, servers, wrk
+from bench.drain import flow
+from bench.filler import fill
+from bench.plan import Plan, parser, plan, show_rows
+from bench.process import target as running_target
+from bench.wrk import Wrk
 
-from support.backlog import fill, real, small
-from support.gateway import GatewayProcess
-from support.jenkins import JenkinsProcess
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
+COUNTS = (10_000, 100_000, 1_000_000)
 LANES = 500
 
 
-def measure(count: int, *, little: bool, seconds: float) -> None:
-    """Fill, start, ask and drain, and print what each took."""
-    with (
-        tempfile.TemporaryDirectory() as name,
-        closing(JenkinsProcess(Path(name))) as jenkins,
-        closing(GatewayProcess(Path(name), jenkins.url)) as gateway,
-    ):
-        filled = fill(gateway.data, (small if little else real)(count, LANES))
-        size = sum(file.stat().st_size for file in gateway.data.iterdir())
-        print(
-            f"{count} stored in {filled:.1f} s ({count / filled:.0f}/s), {size >> 20} MiB on disk"
-        )
+def measure(plan: Plan, counts: Sequence[int] = ()) -> dict[str, Any]:
+    """Return the rows, each a list with one figure a round; a trial leaves the largest out.
 
-        starts = []
-        for _ in range(5):
-            starts.append(gateway.start())
-            gateway.until(lambda status: status["jenkins"] == "not ready")
-            gateway.kill()
-        gateway.start()
-        print(
-            f"start: {median(starts) * 1000:.0f} ms to 200 from /healthz (median of {len(starts)})"
-        )
-        asked = []
-        for _ in range(20):
-            began = time.perf_counter()
-            status = gateway.status()
-            asked.append(time.perf_counter() - began)
-        assert status["waiting"] == count
-        print(
-            f"status: {median(asked) * 1000:.1f} ms in the median, {max(asked) * 1000:.1f} at most"
-        )
-        print(f"memory while held: {gateway.rss >> 20} MiB, {gateway.peak_rss >> 20} at most")
+    Args:
+        plan: How long to measure.
+        counts: How many wait in each store; none for the usual ones.
+    """
+    wrk.need()
+    counts = counts or (COUNTS[:-1] if plan.trial else COUNTS)
+    rows: dict[int, dict[str, Any]] = {}
+    with tempfile.TemporaryDirectory(prefix="spigot-bench-") as name:
+        folders = {count: Path(name) / str(count) for count in (0, *counts)}
+        load = Wrk(Path(name) / "wrk", payloads.wires("8 kB", servers.HOOK, lanes=LANES))
+        for count, folder in folders.items():
+            folder.mkdir()
+            rows[count] = {"server": servers.SPIGOT, "waiting": count}
+            if count:
+                plan.say(f"backlog: filling {count}")
+                rows[count]["filled"] = [round(fill(folder / "data", count, LANES), 1)]
+                rows[count]["disk"] = [round(_bytes(folder / "data") / count, 1)]
+        for number in range(plan.rounds):
+            for count, folder in folders.items():
+                plan.say(f"backlog {number + 1}: {count}")
+                found = _measure(folder, load, plan.seconds)
+                if not count:
+                    del found["drain"]  # it is of what came a moment ago
+                for what, figure in found.items():
+                    rows[count].setdefault(what, []).append(round(figure, 3))
+    return {"rows": list(rows.values()), "left out": []}
 
-        jenkins.start()
-        before = gateway.until(lambda status: status["delivered"] > 0)["delivered"]
-        began = time.perf_counter()
-        end = began + seconds
-        while (status := gateway.status())["waiting"] and time.perf_counter() < end:
-            time.sleep(0.05)
-        took = time.perf_counter() - began
-        print(
-            f"drain: {(status['delivered'] - before) / took:.0f}/s over {LANES} lanes, "
-            f"{status['waiting']} left after {took:.1f} s"
-        )
-        print(f"memory while flowing: {gateway.rss >> 20} MiB, {gateway.peak_rss >> 20} at most")
+
+def _measure(folder: Path, load: Wrk, seconds: int) -> dict[str, float]:
+    servers.turn(folder / "data", on=False)
+    with running_target(folder) as behind:
+        gateway = servers.gateway(folder, f"http://127.0.0.1:{behind}")
+        try:
+            start = gateway.start()
+            held = machine.memory(gateway.pid)
+            one = sender.send(gateway.port, load.wires, rate=1, seconds=1, prefix="first")
+            (first,) = one.answered.values()
+            taken = load.run(gateway.port, 32, seconds)
+            asked = time.perf_counter()
+            gateway.status()
+            asked = time.perf_counter() - asked
+            flowed = flow(gateway, behind, seconds)
+        finally:
+            gateway.close()
+    return {
+        "start": start * 1000,
+        "held": held / 1e6,
+        "first": first * 1000,
+        "intake": taken.rate,
+        "p99": taken.p99,
+        "status": asked * 1000,
+        "drain": flowed["later"],
+        "memory": flowed["memory"],
+    }
+
+
+def _bytes(data: Path) -> int:
+    return sum(file.stat().st_size for file in data.iterdir())
 
 
 def main() -> None:
-    """Read the command line and measure."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("count", nargs="?", type=int, default=100_000)
-    parser.add_argument("--small", action="store_true", help="small bodies instead of real ones")
-    parser.add_argument("--seconds", type=float, default=20.0, help="how long to drain at most")
-    options = parser.parse_args()
-    measure(options.count, little=options.small, seconds=options.seconds)
+    """Measure as the command line says."""
+    options = parser(__doc__)
+    options.add_argument("counts", nargs="*", type=int, metavar="COUNT")
+    chosen = options.parse_args()
+    show_rows(measure(plan(chosen), chosen.counts)["rows"])
 
 
 if __name__ == "__main__":

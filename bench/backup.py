@@ -1,6 +1,6 @@
 """What a backup costs the senders: intake at a steady rate, before a backup and during it.
 
-    .venv/bin/python bench/backup.py [--rate 1000] [--seconds 6] [--backlog 20000]
+    .venv/bin/python -m bench.backup [--rate 1000] [--seconds 6] [--backlog 20000]
 
 Real payloads of about 8 kB go over keep-alive connections to a gateway with its valve OFF, on top
 of a backlog, at a steady rate whatever the answers do; a `spigot backup` runs in the second half.
@@ -19,8 +19,6 @@ from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from itertools import cycle
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from spigot.payloads import github_payloads
 from spigot.stores.sqlite import SqliteStore

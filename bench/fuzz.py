@@ -1,6 +1,6 @@
 """A million hostile inputs, by hand; ``tests/fuzz`` runs some thousands of the same.
 
-    .venv/bin/python bench/fuzz.py [--seed N] [--parsers N] [--framing N] [--sockets N]
+    .venv/bin/python -m bench.fuzz [--seed N] [--parsers N] [--framing N] [--sockets N]
 
 The parsers read requests whose framing is undone; the listener's protocol is fed mutated requests
 in pieces of all sizes; a gateway process gets the same over sockets, two connections at a time. It
@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import random
-import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -22,8 +21,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import uvloop
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 from support import fuzz
 from support.gateway import GatewayProcess

@@ -1,6 +1,6 @@
 """A good sender's webhooks while somebody attacks: all of them taken, how fast, in how much memory.
 
-    .venv/bin/python bench/hostile.py [--seconds 20] [--rate 50] [ATTACK…]
+    .venv/bin/python -m bench.hostile [--seconds 20] [--rate 50] [ATTACK…]
 
 The attacks, each against a gateway of its own that delivers to a practice Jenkins: ``none`` for
 comparison, ``slow`` (1,000 connections on which headers dribble), ``large`` (200 senders of 25 MiB
@@ -26,8 +26,6 @@ from itertools import cycle
 from pathlib import Path
 
 import uvloop
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 from spigot.payloads import github_payloads
 from support.gateway import GatewayProcess
@@ -72,7 +70,7 @@ def measure(name: str, seconds: float, rate: float) -> str:
         gateway.until(lambda status: bool(status["jenkins"] == "ready"))
         words = [name, "--attacker", str(gateway.port), "--seconds", str(seconds)]
         attacker = subprocess.Popen(
-            [sys.executable, __file__, *words], stdout=subprocess.PIPE, text=True
+            [sys.executable, "-m", "bench.hostile", *words], stdout=subprocess.PIPE, text=True
         )
         time.sleep(1.0)
         taken, times = be_good(gateway.port, seconds - 2.0, rate)

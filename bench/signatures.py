@@ -1,6 +1,6 @@
 """Whether the time of a refusal tells how much of a signature was right.
 
-    .venv/bin/python bench/signatures.py [--count 20000]
+    .venv/bin/python -m bench.signatures [--count 20000]
 
 For each scheme, wrong signatures of one length are checked in random order: some differ from the
 right one in their first character, some only in their last. A check that stopped at the first

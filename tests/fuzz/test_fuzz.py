@@ -1,4 +1,4 @@
-"""Some thousands of hostile inputs; ``bench/fuzz.py`` throws a million."""
+"""Some thousands of hostile inputs; ``python -m bench.fuzz`` throws a million."""
 
 from __future__ import annotations
 

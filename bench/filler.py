@@ -1,0 +1,79 @@
+"""A store with a backlog, made as fast as SQLite takes it: no sync, a thousand to a transaction."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from bench import payloads
+from spigot.payloads import github_payloads
+from spigot.stores import database
+from spigot.stores.arrivals import Arrival, Arrivals, delivery_key
+from spigot.webhook import Webhook, new_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from spigot.webhook import Headers
+
+HOOK = "/github-webhook/"
+BATCH = 64
+"""Webhooks in one statement, as many as a gateway stores by one."""
+
+
+def fill(data: Path, count: int, lanes: int) -> float:
+    """Let so many of GitHub's own examples, 8 kB in the median, wait in so many lanes.
+
+    Lane by lane in turn, each signed and with a delivery id of its own.
+
+    Returns:
+        The seconds that it took.
+    """
+    began = time.monotonic()
+    path = database.prepare(data, create=True)
+    with closing(database.connect(path, cache_kib=64 * 1024)) as db:
+        db.execute("PRAGMA synchronous = OFF")
+        db.execute("PRAGMA wal_autocheckpoint = 4000")
+        arrivals = Arrivals(db)
+        batches = _batches(count, lanes)
+        while True:
+            with database.transaction(db):
+                for _, batch in zip(range(16), batches, strict=False):
+                    arrivals.put(batch)
+            if len(batch) < BATCH:
+                break
+    return time.monotonic() - began
+
+
+def _batches(count: int, lanes: int) -> Iterator[list[Arrival]]:
+    """Yield all in batches; the last is shorter, perhaps empty."""
+    examples = [_parts(number) for number in range(len(_EXAMPLES))]
+    now = time.time()
+    for start in range(0, count + 1, BATCH):
+        batch = []
+        for number in range(start, min(count, start + BATCH)):
+            event, headers, body = examples[number % len(examples)]
+            delivery = f"fill-{number:08d}"
+            webhook = Webhook(
+                new_id(now), now, "POST", HOOK, "",
+                (*headers, (b"x-github-delivery", delivery.encode("ascii"))), body, HOOK,
+                "github", event, delivery, f"{HOOK} octo/lane-{number % lanes}",
+            )  # fmt: skip
+            batch.append(Arrival(webhook, delivery_key(webhook), None))
+        yield batch
+
+
+def _parts(number: int) -> tuple[str, Headers, bytes]:
+    """Return event, headers and body of an example, as a gateway keeps them."""
+    example = _EXAMPLES[number]
+    head = payloads.wire(example, HOOK).before.decode("ascii")
+    lines = [line.partition(": ") for line in head.split("\r\n")[1:-1]]
+    headers = tuple(
+        (name.lower().encode(), value.encode()) for name, _, value in lines if name != "Host"
+    )
+    return example.event, headers, example.body
+
+
+_EXAMPLES = github_payloads()
