@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from bench import payloads
@@ -22,6 +23,9 @@ HOOK = "/github-webhook/"
 BATCH = 64
 """Webhooks in one statement, as many as a gateway stores by one."""
 
+TOGETHER = 16
+"""Such batches in one transaction."""
+
 
 def fill(data: Path, count: int, lanes: int) -> float:
     """Let so many of GitHub's own examples, 8 kB in the median, wait in so many lanes.
@@ -38,20 +42,18 @@ def fill(data: Path, count: int, lanes: int) -> float:
         db.execute("PRAGMA wal_autocheckpoint = 4000")
         arrivals = Arrivals(db)
         batches = _batches(count, lanes)
-        while True:
+        while together := list(islice(batches, TOGETHER)):
             with database.transaction(db):
-                for _, batch in zip(range(16), batches, strict=False):
+                for batch in together:
                     arrivals.put(batch)
-            if len(batch) < BATCH:
-                break
     return time.monotonic() - began
 
 
 def _batches(count: int, lanes: int) -> Iterator[list[Arrival]]:
-    """Yield all in batches; the last is shorter, perhaps empty."""
+    """Yield all in batches."""
     examples = [_parts(number) for number in range(len(_EXAMPLES))]
     now = time.time()
-    for start in range(0, count + 1, BATCH):
+    for start in range(0, count, BATCH):
         batch = []
         for number in range(start, min(count, start + BATCH)):
             event, headers, body = examples[number % len(examples)]
