@@ -1,13 +1,12 @@
 """HTTP as a client: the request as it is given, the whole exchange within a time.
 
-The standard library's client is used on purpose: it sends the target, the header values and the
-body as they are given, where a higher client rewrites percent-encodings and adds headers.
+The standard library's client makes the connections; what goes over them is `exchange`'s, for higher
+clients rewrite percent-encodings and add headers.
 """
 
 from __future__ import annotations
 
 import base64
-import contextlib
 import http.client
 import socket
 import ssl
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from spigot.errors import SettingsError
+from spigot.exchange import READ_BYTES, Answer, exchange
 from spigot.headers import end_to_end
 from spigot.ports import Clock, Passed
 from spigot.timed import TimedSocket
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 
 IDLE_SECONDS = 5.0
 """An idle connection is used again only for so long: a stale one looks like an outage."""
-
-READ_BYTES = 64 * 1024
-"""What is read of an answer; a connection with more to come is not used again."""
 
 UNFIT = "an answer that is too long, or none of HTTP's final ones"
 """What is said of an answer that cannot be returned whole."""
@@ -66,10 +63,13 @@ class Client:
         self.connect_timeout = connect_timeout
         self._proxy = _find_proxy(target, proxy)
         self._tls = _trust(ca_file) if target.scheme == "https" else None
-        self._host = target.authority
         # In absolute form where a proxy forwards plain HTTP (RFC 9112, section 3.2.2).
         through = self._proxy is not None and self._tls is None
         self._before_path = target.url if through else target.context
+        # What each request says first.
+        self._lines = [(b"Host", target.authority.encode("latin-1", "replace"))]
+        if self._proxy is not None and through:
+            self._lines += [(k.encode(), v.encode()) for k, v in self._proxy.headers.items()]
         self._clock = clock or Clock()
         self._idle: deque[_Idle] = deque()
         self._lock = threading.Lock()
@@ -100,19 +100,15 @@ class Client:
         except FAILURES as error:
             connection.close()
             return Passed(0, error=say(error))
-        head = answer.head
-        if answer.broken or head.status < 200 or len(answer.body) >= READ_BYTES:
-            return Passed(0, error=answer.broken or UNFIT)
-        named = [
-            (name.lower().encode("latin-1"), value.encode("latin-1"))
-            for name, value in head.getheaders()
-        ]
+        if answer.broken:
+            return Passed(0, error=say(answer.broken))
+        if answer.status < 200 or len(answer.body) >= READ_BYTES:
+            return Passed(0, error=UNFIT)
         kept = tuple(
-            # A folded line would break out of its own (RFC 9112, section 5.2).
-            (name.decode("latin-1"), " ".join(value.decode("latin-1").split()))
-            for name, value in end_to_end(named)
+            (name.decode("latin-1"), value.decode("latin-1"))
+            for name, value in end_to_end(answer.headers)
         )
-        return Passed(head.status, head.reason, kept, answer.body)
+        return Passed(answer.status, answer.reason, kept, answer.body)
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -122,7 +118,7 @@ class Client:
 
     def exchange(
         self,
-        connection: Connection,
+        connection: TimedSocket,
         method: str,
         target: str,
         headers: list[tuple[bytes, bytes]],
@@ -142,47 +138,23 @@ class Client:
         Raises:
             FAILURES: There was no answer; the caller closes the connection.
         """
-        http_ = connection.http
-        connection.sock.give(timeout)
-        http_.putrequest(
-            method, self._before_path + target, skip_host=True, skip_accept_encoding=True
-        )
-        http_.putheader("Host", self._host)
-        if self._proxy is not None and self._tls is None:
-            for name, text in self._proxy.headers.items():
-                http_.putheader(name, text)
-        for line, value in headers:
-            http_.putheader(line.decode("latin-1"), value)
-        if body or method != "GET":
-            http_.putheader("Content-Length", str(len(body)))
-        # A server that has heard enough answers and closes: its answer counts, not our send.
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            http_.endheaders(body or None)
-        head = http_.getresponse()
-        try:
-            content, broken = head.read(READ_BYTES), ""
-            # Of a length that was announced, http.client reads less without a word.
-            if head.length and len(content) < READ_BYTES:
-                broken = "closed in the middle of the answer"
-        except FAILURES as error:
-            # The status is known, and with it what became of the webhook.
-            content, broken = getattr(error, "partial", b""), say(error)
-        # After an interim answer (1xx) the real one follows, and must not be taken for the next.
-        if head.isclosed() and not (broken or head.will_close or head.status < 200):
+        connection.give(timeout)
+        lines = [*self._lines, *headers]
+        answer = exchange(connection, method, self._before_path + target, lines, body)
+        if answer.reusable:
             self._keep(connection)
         else:
-            head.close()
             connection.close()
-        return Answer(head, content, broken)
+        return answer
 
-    def _keep(self, connection: Connection) -> None:
+    def _keep(self, connection: TimedSocket) -> None:
         now = self._clock.monotonic()
         with self._lock:
             self._idle.append(_Idle(now, connection))
             while now - self._idle[0].since >= IDLE_SECONDS:
                 self._idle.popleft().connection.close()
 
-    def connection(self, *, fresh: bool = False) -> Connection:
+    def connection(self, *, fresh: bool = False) -> TimedSocket:
         """Return an open connection: the one used last, if it is still good, or a new one.
 
         Raises:
@@ -193,12 +165,12 @@ class Client:
                 if not self._idle:
                     break
                 since, connection = self._idle.pop()
-            if self._clock.monotonic() - since < IDLE_SECONDS and connection.sock.is_quiet():
+            if self._clock.monotonic() - since < IDLE_SECONDS and connection.is_quiet():
                 return connection
             connection.close()
         return self._connect()
 
-    def _connect(self) -> Connection:
+    def _connect(self) -> TimedSocket:
         place = self._proxy or self._target
         http_: http.client.HTTPConnection
         if self._tls is None:
@@ -214,37 +186,16 @@ class Client:
         except BaseException:
             http_.close()
             raise
-        sock = TimedSocket(http_.sock, self._clock)
-        http_.sock = sock  # what http.client uses of a socket
-        return Connection(http_, sock)
+        return TimedSocket(http_.sock, self._clock)
 
 
 FAILURES = (OSError, http.client.HTTPException, ValueError)
-"""What the network does, a host name that cannot be one, and a chunk of negative size."""
-
-
-class Connection(NamedTuple):
-    """An open connection and the socket under it, which has a time limit."""
-
-    http: http.client.HTTPConnection
-    sock: TimedSocket
-
-    def close(self) -> None:
-        """Close it."""
-        self.http.close()
+"""What the network does, a host name that cannot be one, and what is no HTTP."""
 
 
 class _Idle(NamedTuple):
     since: float
-    connection: Connection
-
-
-class Answer(NamedTuple):
-    """An answer: its head, as much of its body as was read, and why that is not all, if so."""
-
-    head: http.client.HTTPResponse
-    body: bytes
-    broken: str
+    connection: TimedSocket
 
 
 class _Proxy:
@@ -299,8 +250,6 @@ def say(error: BaseException) -> str:
         return "unknown host"
     if isinstance(error, ConnectionRefusedError):
         return "connection refused"
-    if isinstance(error, http.client.RemoteDisconnected):
-        return "closed without an answer"
     if isinstance(error, ConnectionResetError):
         return "connection reset"
     if isinstance(error, OSError):

@@ -70,15 +70,14 @@ class Jenkins:
         except FAILURES as error:
             connection.close()
             return Outcome(Happened.BROKEN, error=say(error))
-        head = answer.head
         return Outcome(
             Happened.ANSWERED,
-            status=head.status,
-            content_type=(head.getheader("Content-Type") or "").partition(";")[0].strip().lower(),
-            retry_after=_seconds(head.getheader("Retry-After")),
+            status=answer.status,
+            content_type=answer.get(b"content-type").partition(";")[0].strip().lower(),
+            retry_after=_seconds(answer.get(b"retry-after")),
             answer=answer.body[:ANSWER_BYTES],
-            length=len(answer.body) or len(answer.broken[:1]),
-            location=head.getheader("Location") or "",
+            length=len(answer.body) or int(answer.broken is not None),
+            location=answer.get(b"location"),
         )
 
     def ask(self, method: str, path: str, headers: dict[str, str]) -> Asked:
@@ -98,9 +97,9 @@ class Jenkins:
             connection.close()
             return Asked(0, {}, error=say(error))
         if answer.broken:
-            return Asked(0, {}, error=answer.broken)
-        fields = {name.lower(): value for name, value in answer.head.getheaders()}
-        return Asked(answer.head.status, fields, answer.body)
+            return Asked(0, {}, error=say(answer.broken))
+        fields = {name.decode("latin-1"): value.decode("latin-1") for name, value in answer.headers}
+        return Asked(answer.status, fields, answer.body)
 
     def pass_on(self, method: str, target: str, headers: Headers, body: bytes) -> Passed:
         """Pass a request through, and return Jenkins' whole answer; it has a question's time.

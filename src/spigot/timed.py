@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import select
+import ssl
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,12 +11,14 @@ if TYPE_CHECKING:
 
     from spigot.ports import Clock
 
+_NOT_YET = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
 
 class TimedSocket:
     """A connected socket whose exchanges end in time, however slowly single bytes come.
 
-    A socket's own timeout begins anew with each byte. This is as much of a socket as `http.client`
-    uses; it is made for an exchange after the other, by one thread at a time.
+    A socket's own timeout begins anew with each byte, and costs two further system calls each time.
+    It is made for an exchange after the other, by one thread at a time.
 
     Args:
         sock: The socket; closed with this one.
@@ -24,9 +26,13 @@ class TimedSocket:
     """
 
     def __init__(self, sock: socket.socket, clock: Clock) -> None:
+        sock.settimeout(0.0)
         self._sock = sock
         self._clock = clock
         self._end = 0.0
+        # Not select: that knows no more than 1,024 descriptors.
+        self._poll = select.poll()
+        self._poll.register(sock, select.POLLIN)
 
     def give(self, seconds: float) -> None:
         """Let all that follows take so long, together."""
@@ -34,45 +40,56 @@ class TimedSocket:
 
     def is_quiet(self) -> bool:
         """Tell whether nothing came since the last answer: neither its end nor stray bytes."""
-        # Not select: that knows no more than 1,024 descriptors.
-        poll = select.poll()
-        poll.register(self._sock, select.POLLIN)
-        return not poll.poll(0)
-
-    def limit(self) -> None:
-        """Set the time that is left; raise TimeoutError if none is."""
-        left = self._end - self._clock.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        self._sock.settimeout(left)
+        return not self._poll.poll(0)
 
     def sendall(self, data: bytes) -> None:
-        """Send everything."""
-        self.limit()
-        self._sock.sendall(data)
+        """Send everything.
 
-    def makefile(self, mode: str) -> io.BufferedReader:
-        """Return a reader that keeps the socket open until it is closed, as a socket's own does."""
-        assert mode == "rb"
-        return io.BufferedReader(_TimedReader(self._sock.makefile("rb", buffering=0), self))
+        Raises:
+            OSError: The connection broke, or (TimeoutError) the time is over.
+        """
+        left = memoryview(data)
+        while left:
+            try:
+                left = left[self._sock.send(left) :]
+            except ssl.SSLWantReadError:
+                self._wait(select.POLLIN)
+            except _NOT_YET:
+                self._wait(select.POLLOUT)
+
+    def recv(self, most: int) -> bytes:
+        """Return what comes next, so many bytes at most; nothing at the end.
+
+        Raises:
+            OSError: The connection broke, or (TimeoutError) the time is over.
+        """
+        wanted = select.POLLIN
+        if isinstance(self._sock, ssl.SSLSocket) and self._sock.pending():
+            wanted = 0  # it was read from the network already
+        while True:
+            if wanted:
+                self._wait(wanted)
+            try:
+                return self._sock.recv(most)
+            except ssl.SSLWantWriteError:
+                wanted = select.POLLOUT
+            except _NOT_YET:
+                wanted = select.POLLIN
 
     def close(self) -> None:
         """Close it."""
         self._sock.close()
 
-
-class _TimedReader(io.RawIOBase):
-    def __init__(self, raw: io.RawIOBase, sock: TimedSocket) -> None:
-        self._raw = raw
-        self._sock = sock
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int | None:  # type: ignore[override]
-        self._sock.limit()
-        return self._raw.readinto(buffer)
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
+    def _wait(self, event: int) -> None:
+        """Wait until something can be read or written, or the connection is broken."""
+        left = self._end - self._clock.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        if event == select.POLLIN:
+            ready = self._poll.poll(left * 1000)
+        else:
+            poll = select.poll()
+            poll.register(self._sock, event)
+            ready = poll.poll(left * 1000)
+        if not ready:
+            raise TimeoutError

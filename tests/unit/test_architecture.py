@@ -54,7 +54,7 @@ LAYERS = (
         "notices",
     },
     {"kinds", "option", "settings", "intake", "guard", "delivery", "timed", "steady"},
-    {"dispatch"},
+    {"dispatch", "exchange"},
     {"drain"},
     {
         "stores",
