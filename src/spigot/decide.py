@@ -66,12 +66,19 @@ class Policy(NamedTuple):
 def asks_probe(outcome: Outcome) -> bool:
     """Tell whether only the probe can say what this outcome means."""
     odd = outcome.status in (403, 404) or 300 <= outcome.status < 400
-    return shakes(outcome) or odd or _is_page(outcome)
+    return shakes(outcome) or odd or is_page(outcome)
 
 
 def shakes(outcome: Outcome) -> bool:
     """Tell whether an outcome casts doubt on Jenkins itself, not only on the webhook."""
     return outcome.happened is Happened.BROKEN or outcome.status >= 500
+
+
+def is_page(outcome: Outcome) -> bool:
+    """Tell whether a 2xx brings a page for people: a maintenance page, perhaps."""
+    return (
+        200 <= outcome.status < 300 and outcome.content_type == "text/html" and outcome.length > 0
+    )
 
 
 def decide(outcome: Outcome, path: str, known: Circumstances, policy: Policy) -> Decision:
@@ -111,7 +118,7 @@ def decide(outcome: Outcome, path: str, known: Circumstances, policy: Policy) ->
 def _taken(outcome: Outcome, path: str, known: Circumstances) -> str:
     """Say how Jenkins took the webhook; empty if it did not."""
     status = outcome.status
-    if 200 <= status < 300 and (not _is_page(outcome) or _seen_by_probe(known)):
+    if 200 <= status < 300 and (not is_page(outcome) or _seen_by_probe(known)):
         return f"{status}"
     if path.startswith("/dockerhub-webhook/") and _is_docker_redirect(outcome, path, known):
         return _said(outcome)
@@ -212,13 +219,6 @@ def _is_misrouted(outcome: Outcome, known: Circumstances) -> bool:
 def _is_crumb(outcome: Outcome) -> bool:
     """Tell whether Jenkins' CrumbFilter answered: no plugin has claimed the path."""
     return outcome.status == 403 and b"No valid crumb" in outcome.answer
-
-
-def _is_page(outcome: Outcome) -> bool:
-    """Tell whether a 2xx brings a page for people: a maintenance page, perhaps."""
-    return (
-        200 <= outcome.status < 300 and outcome.content_type == "text/html" and outcome.length > 0
-    )
 
 
 def _said(outcome: Outcome) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spigot.decide import Circumstances, Policy, asks_probe, decide, shakes
+from spigot.decide import Circumstances, Policy, asks_probe, decide, is_page, shakes
 from spigot.hook import Presence
 from spigot.log import Log
 from spigot.masking import mask_text, secrets_of
@@ -158,7 +158,12 @@ class Delivery:
 
 
 def _masked(outcome: Outcome, webhook: Webhook) -> Outcome:
-    """Take the webhook's own secrets out of what Jenkins answered: some plugins echo them."""
+    """Take the webhook's own secrets out of what Jenkins answered: some plugins echo them.
+
+    Of what says no more than that Jenkins took it, nothing is kept, so nothing is looked for.
+    """
+    if 200 <= outcome.status < 300 and not is_page(outcome):
+        return outcome._replace(answer=b"", location="")
     if not (outcome.answer or outcome.location):
         return outcome
     # Cut only afterwards: half a secret would not be recognised.

@@ -108,6 +108,16 @@ def test_a_secret_at_the_edge_of_what_is_kept_is_not_kept_in_part(world: World) 
     assert token[:8] not in attempt.outcome.answer
 
 
+def test_of_what_jenkins_says_when_it_took_a_webhook_nothing_is_kept(world: World) -> None:
+    sent = webhook()._replace(headers=((b"x-gitlab-token", b"s3cret-token"),))
+    loaded = Loaded(sent, Place(2, "lane", "/github-webhook/", 0.0, 0.0, 0))
+    world.jenkins.outcome = OK._replace(answer=b"took s3cret-token", length=17)
+    assert world.delivery.attempt(loaded, None).outcome.answer == b""
+    page = OK._replace(answer=b"<p>s3cret-token", length=15, content_type="text/html")
+    world.jenkins.outcome = page
+    assert world.delivery.attempt(loaded, None).outcome.answer == b"<p>***"
+
+
 READY = Asked(200, {"x-jenkins": "2.579", "x-jenkins-session": "s1"})
 
 
