@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+from spigot.slots import QUICK_SECONDS
+
 ROUND = 32
 """After so many good answers the window is looked at; so many make a path's usual time."""
 
@@ -130,7 +132,7 @@ class Pace:
         speed = self._speeds.get(path)
         if speed is None or speed.best is None:
             return SLOW_SECONDS
-        return max(1.0, 2 * TOO_SLOW * speed.best)
+        return max(QUICK_SECONDS, 2 * TOO_SLOW * speed.best)
 
     def _set(self, window: int) -> None:
         if window != self._window:

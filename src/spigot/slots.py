@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 ASK_SECONDS = 1.0
 """Seconds after which an attempt without an answer is a reason to ask the probe."""
 
+QUICK_SECONDS = 1.0
+"""For so long no attempt is slow, whatever its path is used to."""
+
 SLOW_MOST = 4
 """How many times the usual number of attempts there are at most, slow ones included."""
 
@@ -53,9 +56,12 @@ class Slots:
         Args:
             window: How many attempts may run at once.
             tick: Now.
-            slow_after: Tells for a path after how many seconds an attempt is slow; None if slow
-                ones fill places too, because nobody knows whether Jenkins is there.
+            slow_after: Tells for a path after how many seconds an attempt is slow, not before
+                `QUICK_SECONDS`; None if slow ones fill places too, because nobody knows whether
+                Jenkins is there.
         """
+        if self._all_are_quick(tick):  # the usual case, and asked for each webhook
+            return set() if len(self._running) < min(window, self.most) else None
         paths: Counter[str] = Counter()
         slow: Counter[str] = Counter()
         for began, path in self._running.values():
@@ -69,6 +75,11 @@ class Slots:
             for path, number in paths.items()
             if number >= window + min(slow[path], SLOW_OF_PATH)
         }
+
+    def _all_are_quick(self, tick: float) -> bool:
+        """Tell whether even the attempt that began first is young."""
+        first = next(iter(self._running.values()), None)
+        return first is None or tick - first[0] < QUICK_SECONDS
 
     def slowed_since(self, before: float, tick: float) -> bool:
         """Tell whether an attempt came to be `ASK_SECONDS` old between two ticks."""
