@@ -29,8 +29,7 @@ TOGETHER = 64 * 1024
 
 _BEGIN = b"HTTP/1."
 _STATUS = re.compile(rb"HTTP/1\.(\d) (\d{3})(?: (.*))?")
-_LINE_END = re.compile(rb"\r?\n")
-_HEAD_END = re.compile(rb"\r?\n\r?\n")
+_HEAD_END = re.compile(rb"\n\r?\n")
 _CHUNK = re.compile(rb"\s*([0-9a-fA-F]{1,15})\s*(?:;.*)?")
 _UNFIT = re.compile(rb"[\r\n\x00]")
 _UNFIT_TARGET = re.compile(r"[\x00-\x20\x7f]")
@@ -145,7 +144,7 @@ class _Reader:
         # One that was closed amid its headers has a status all the same.
         head = self._data if end is None else self._data[: end.start()]
         self._data = b"" if end is None else self._data[end.end() :]
-        first, *lines = _LINE_END.split(head)
+        first, *lines = head.replace(b"\r\n", b"\n").removesuffix(b"\r").split(b"\n")
         found = _STATUS.fullmatch(first)
         if found is None or (end is None and not lines):
             raise ValueError("no status")
@@ -198,13 +197,13 @@ class _Reader:
                 raise ConnectionError("closed in the middle of the answer")
 
     def _line(self) -> bytes:
-        while (end := _LINE_END.search(self._data)) is None:
+        while b"\n" not in self._data:
             if len(self._data) > HEAD_BYTES:
                 raise ValueError("too long a line")
             if not self._more():
                 raise ConnectionError("closed in the middle of the answer")
-        line, self._data = self._data[: end.start()], self._data[end.end() :]
-        return line
+        line, _, self._data = self._data.partition(b"\n")
+        return line.removesuffix(b"\r")
 
     def _more(self) -> bool:
         """Read on; tell whether there was more."""
