@@ -121,15 +121,16 @@ class Writer:
         Raises:
             StoreError: It was not written.
         """
-        ready = threading.Event()
+        ready = threading.Lock()  # an Event is a lock and more, at ten times the price
+        ready.acquire()
         answer: list[Any] = []
 
         def done(result: Result | Exception) -> None:
             answer.append(result)
-            ready.set()
+            ready.release()
 
         self.submit(operation, item, done, size=size, vital=vital, whole=whole)
-        ready.wait()
+        ready.acquire()
         if isinstance(answer[0], Exception):
             raise answer[0]
         result: Result = answer[0]
