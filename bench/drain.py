@@ -31,6 +31,7 @@ PER_SECOND = 6000
 """So many wait for each second that is measured: more than can flow."""
 
 PATIENCE = 20.0
+_MOMENT = 0.001
 
 
 def measure(plan: Plan) -> dict[str, Any]:
@@ -83,8 +84,8 @@ def flow(gateway: GatewayProcess, behind: int, seconds: float) -> dict[str, floa
     servers.turn(gateway.data, on=False)
     gateway.until(lambda status: not status["flowing"])
     return {
-        "rate": whole.number / (whole.last - whole.first),
-        "later": (whole.number - half.number) / (whole.last - half.last),
+        "rate": whole.number / max(whole.last - whole.first, _MOMENT),
+        "later": (whole.number - half.number) / max(whole.last - half.last, _MOMENT),
         "cpu": cpu / whole.number * 10_000,
         "memory": machine.memory(gateway.pid, peak=True) / 1e6,
     }

@@ -91,8 +91,10 @@ GOALS = (
     _most(2, "ms", "intake", "p99")("… 99th percentile", _AT_1),
     _most(3, "ms", "latency", "p50")("from the provider to Jenkins at 500/s: median", _AT_500),
     _most(20, "ms", "latency", "p99")("… 99th percentile", _AT_500),
-    _least(2_000, "/s", "drain", "rate")(
-        "drain to a fast target over 100 lanes", {**_OWN, "lanes": 100}
+    _least(2_000, "/s", "drain", "later")(
+        "drain to a fast target over 100 lanes, after the gentle beginning",
+        {**_OWN, "lanes": 100},
+        cause="(a delivery takes 0.3 to 0.5 ms of one interpreter, whatever the number of lanes)",
     ),
     _least(0.9, "", "backlog", "intake")(
         "1,000,000 waiting: intake as a part of that of an empty store",

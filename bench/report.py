@@ -236,7 +236,10 @@ def plots(run: Results) -> dict[str, Chart]:
         ),
         "drain": Chart(
             "Drain to a target that answers at once", "lanes", "webhooks per second",
-            _lines(run, "drain", "rate", "lanes"),
+            [
+                *_lines(run, "drain", "later", "lanes", say=", in the second half of the time"),
+                *_lines(run, "drain", "rate", "lanes", say=", gentle beginning included"),
+            ],
             [Target("to reach over 100 lanes: 2,000/s", 2_000)],
         ),
         "backlog": Chart(
@@ -283,7 +286,7 @@ def _lines(
         points = [
             (float(row[across]), Spread.of(row[figure]))
             for row in run.rows(part, server=server, **at)
-            if row.get(figure)
+            if min(row.get(figure, [0])) > 0  # the axis is logarithmic
         ]
         if points:
             found.append(Line(server + say, sorted(points), server + like if like else ""))
