@@ -229,7 +229,7 @@ class Notices(Protocol):
 
 
 class Store(Queue, Protocol):
-    """All that a store is: the queue, its history, its panel and its notices."""
+    """All that a store is: the queue, its history and its panel."""
 
     @property
     def history(self) -> History:
@@ -239,12 +239,16 @@ class Store(Queue, Protocol):
     def panel(self) -> Panel:
         """What commands and the gateway share."""
 
-    @property
-    def notices(self) -> Notices:
-        """What pull requests were told."""
-
     def close(self) -> None:
         """Finish what was handed over, and let go of everything."""
+
+
+class TellingStore(Store, Protocol):
+    """A store that remembers what pull requests were told."""
+
+    @property
+    def notices(self) -> Notices:
+        """What they were told."""
 
 
 class Served(Protocol):

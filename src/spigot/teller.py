@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from spigot.github import GitHub, Said
     from spigot.notices import Topic
-    from spigot.ports import Clock, Store
+    from spigot.ports import Clock, TellingStore
 
 TICK = 1.0
 """Seconds between two looks."""
@@ -74,7 +74,7 @@ class Teller:
     """
 
     def __init__(
-        self, store: Store, clock: Clock, why: Callable[[str], str], voice: Voice | None
+        self, store: TellingStore, clock: Clock, why: Callable[[str], str], voice: Voice | None
     ) -> None:
         self._voice = voice
         self.error = ""

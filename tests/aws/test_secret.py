@@ -12,8 +12,8 @@ import pytest
 from spigot.aws.process import Process
 from spigot.aws.secret import secured
 from spigot.errors import Refused, SettingsError
-from spigot.hooks import KNOWN
 from spigot.intake import Intake
+from spigot.plugins import KNOWN
 from support.provider import SECRET, github
 from support.stores import HandClock
 

@@ -8,13 +8,33 @@ import pytest
 
 from spigot.notices import Subject
 from spigot.stores.history import Selection
+from spigot.stores.memory import MemoryStore
+from spigot.stores.sqlite import SqliteStore
 from spigot.webhook import State, Verdict
-from support.stores import NOW, attempt, loaded, put, put_all, settle, webhook
+from support.stores import NOW, HandClock, attempt, loaded, put, put_all, settle, webhook
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
     from spigot.notices import Topic
-    from spigot.ports import Store
+    from spigot.ports import TellingStore
     from spigot.webhook import Webhook
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def store(
+    request: pytest.FixtureRequest, tmp_path: Path, clock: HandClock
+) -> Iterator[TellingStore]:
+    """An empty store; what notices need in SQS is no store: see `spigot.aws.notices`."""
+    store: TellingStore = (
+        MemoryStore(clock)
+        if request.param == "memory"
+        else SqliteStore(tmp_path / "data", clock=clock)
+    )
+    yield store
+    store.close()
+
 
 ONE = Subject("octo/hello", 1, "a" * 40)
 NEWER = Subject("octo/hello", 1, "b" * 40)
@@ -25,7 +45,7 @@ def place(subject: Subject) -> str:
     return f"{subject.repository}@{subject.sha}"
 
 
-def held(store: Store, *subjects: Subject, at: str = "") -> list[Webhook]:
+def held(store: TellingStore, *subjects: Subject, at: str = "") -> list[Webhook]:
     """Put a webhook for each and say that the pull request is to hear of it."""
     webhooks = [webhook(event="pull_request") for _ in subjects]
     put_all(store, webhooks)
@@ -38,16 +58,16 @@ def held(store: Store, *subjects: Subject, at: str = "") -> list[Webhook]:
     return webhooks
 
 
-def due(store: Store) -> list[Topic]:
+def due(store: TellingStore) -> list[Topic]:
     return store.notices.due(NOW, 100)
 
 
-def tell(store: Store, topic: Topic) -> None:
+def tell(store: TellingStore, topic: Topic) -> None:
     """Record that a pull request was told how things stand."""
     store.notices.save(topic._replace(told=topic.state, tries=0, due_at=None, error=""))
 
 
-def test_what_waits_is_shown_in_order_and_piece_by_piece(store: Store) -> None:
+def test_what_waits_is_shown_in_order_and_piece_by_piece(store: TellingStore) -> None:
     first, second, third = webhook(event="push"), webhook(event="pull_request"), webhook(event=None)
     put_all(store, [first, second, third])
     found = store.notices.held(0, 2)
@@ -59,7 +79,7 @@ def test_what_waits_is_shown_in_order_and_piece_by_piece(store: Store) -> None:
     assert [one.event for one in store.notices.held(0, 9)] == ["push", None]
 
 
-def test_what_is_added_is_due_at_once_and_stands_as_its_webhook_does(store: Store) -> None:
+def test_what_is_added_is_due_at_once_and_stands_as_its_webhook_does(store: TellingStore) -> None:
     (first,) = held(store, ONE)
     assert due(store) == [
         (place(ONE), ONE, "", 0, 0, 0.0, "", State.WAITING, first.id, first.path, NOW, 0, None)
@@ -69,7 +89,7 @@ def test_what_is_added_is_due_at_once_and_stands_as_its_webhook_does(store: Stor
     assert (topic.state, topic.status, topic.ended_at) == (State.DEAD, 404, NOW + 0.5)
 
 
-def test_what_waits_no_longer_is_not_added(store: Store) -> None:
+def test_what_waits_no_longer_is_not_added(store: TellingStore) -> None:
     first = webhook()
     put(store, first)
     position = loaded(store, first.id).place.position
@@ -87,7 +107,7 @@ def test_what_waits_no_longer_is_not_added(store: Store) -> None:
     ],
 )
 def test_several_webhooks_at_one_place_are_one_topic(
-    store: Store, verdicts: tuple[Verdict | None, ...], state: State
+    store: TellingStore, verdicts: tuple[Verdict | None, ...], state: State
 ) -> None:
     webhooks = held(store, ONE, ONE)
     for each, verdict in zip(webhooks, verdicts, strict=True):
@@ -99,7 +119,7 @@ def test_several_webhooks_at_one_place_are_one_topic(
     assert topic.id == newest.id
 
 
-def test_a_dropped_one_counts_unless_another_waits_or_died(store: Store) -> None:
+def test_a_dropped_one_counts_unless_another_waits_or_died(store: TellingStore) -> None:
     first, second = held(store, ONE, ONE)
     sum(store.history.drop(Selection(names=(first.id,))))
     assert due(store)[0].state is State.WAITING
@@ -107,13 +127,13 @@ def test_a_dropped_one_counts_unless_another_waits_or_died(store: Store) -> None
     assert due(store)[0].state is State.DROPPED
 
 
-def test_an_older_head_that_was_not_told_yet_is_forgotten(store: Store) -> None:
+def test_an_older_head_that_was_not_told_yet_is_forgotten(store: TellingStore) -> None:
     held(store, ONE, OTHER, NEWER)
     assert [topic.place for topic in due(store)] == [place(OTHER), place(NEWER)]
 
 
 @pytest.mark.parametrize("begun", [False, True])
-def test_an_older_head_that_was_told_still_hears_the_end(store: Store, begun: bool) -> None:
+def test_an_older_head_that_was_told_still_hears_the_end(store: TellingStore, begun: bool) -> None:
     (first,) = held(store, ONE)
     (topic,) = due(store)
     if begun:
@@ -126,7 +146,9 @@ def test_an_older_head_that_was_told_still_hears_the_end(store: Store, begun: bo
     assert sorted(known) == [place(ONE), place(NEWER)]
 
 
-def test_what_was_told_changes_when_its_webhook_ends(store: Store, other: Store) -> None:
+def test_what_was_told_changes_when_its_webhook_ends(
+    store: TellingStore, other: TellingStore
+) -> None:
     first, second = held(store, ONE, OTHER)
     for topic in due(store):
         tell(store, topic)
@@ -144,7 +166,7 @@ def test_what_was_told_changes_when_its_webhook_ends(store: Store, other: Store)
     assert store.notices.changed(9) == []
 
 
-def test_what_was_told_dead_changes_when_it_is_replayed(store: Store) -> None:
+def test_what_was_told_dead_changes_when_it_is_replayed(store: TellingStore) -> None:
     (first,) = held(store, ONE)
     tell(store, due(store)[0])
     settle(store, first.id, attempt(Verdict.DEAD))
@@ -158,7 +180,7 @@ def test_what_was_told_dead_changes_when_it_is_replayed(store: Store) -> None:
     assert store.notices.changed(9)[0].state is State.DELIVERED
 
 
-def test_what_is_not_due_yet_waits_and_what_was_told_before_goes_first(store: Store) -> None:
+def test_what_is_not_due_yet_waits_and_what_was_told_before_goes_first(store: TellingStore) -> None:
     held(store, ONE, OTHER)
     first, second = due(store)
     store.notices.save(first._replace(due_at=NOW + 5, tries=2, error="500"))
@@ -171,7 +193,7 @@ def test_what_is_not_due_yet_waits_and_what_was_told_before_goes_first(store: St
 
 
 def test_what_is_added_again_is_due_again_only_if_it_was_not_told_that_it_waits(
-    store: Store,
+    store: TellingStore,
 ) -> None:
     place_ = "octo/hello#1"
     held(store, ONE, at=place_)
@@ -185,7 +207,7 @@ def test_what_is_added_again_is_due_again_only_if_it_was_not_told_that_it_waits(
     assert (again.subject, again.told, again.comment) == (NEWER, "delivered", 77)
 
 
-def test_what_is_forgotten_is_gone_until_it_is_added_again(store: Store) -> None:
+def test_what_is_forgotten_is_gone_until_it_is_added_again(store: TellingStore) -> None:
     (first,) = held(store, ONE)
     store.notices.save(due(store)[0]._replace(tries=4))
     store.notices.forget([place(ONE), "nobody"])
@@ -194,7 +216,9 @@ def test_what_is_forgotten_is_gone_until_it_is_added_again(store: Store) -> None
     assert due(store)[0].tries == 0
 
 
-def test_what_was_recorded_is_there_for_the_next_process(store: Store, other: Store) -> None:
+def test_what_was_recorded_is_there_for_the_next_process(
+    store: TellingStore, other: TellingStore
+) -> None:
     (first,) = held(store, ONE)
     store.notices.save(due(store)[0]._replace(tries=3, error="no route", comment=9))
     (topic,) = due(other)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from spigot.github import GitHub
     from spigot.notices import Notice, Topic
-    from spigot.ports import Store
+    from spigot.ports import TellingStore
     from spigot.webhook import Webhook
 
 AFTER = 30.0
@@ -36,7 +36,7 @@ class World:
 
     host = "api.github.com"
 
-    def __init__(self, store: Store, clock: HandClock, mode: Mode = Mode.STATUS) -> None:
+    def __init__(self, store: TellingStore, clock: HandClock, mode: Mode = Mode.STATUS) -> None:
         self.store, self.clock, self.mode = store, clock, mode
         self.told: list[tuple[str, str]] = []
         self.asked = 0
@@ -94,7 +94,7 @@ def clock() -> HandClock:
 @pytest.fixture(params=["memory", "sqlite"])
 def world(request: pytest.FixtureRequest, tmp_path: Path, clock: HandClock) -> Iterator[World]:
     sqlite = request.param == "sqlite"
-    store: Store = SqliteStore(tmp_path, clock=clock) if sqlite else MemoryStore(clock)
+    store: TellingStore = SqliteStore(tmp_path, clock=clock) if sqlite else MemoryStore(clock)
     yield World(store, clock)
     store.close()
 

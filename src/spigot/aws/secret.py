@@ -6,12 +6,14 @@ import json
 from typing import TYPE_CHECKING
 
 from spigot.errors import SettingsError
-from spigot.hooks import KNOWN, Hook, Hooks
+from spigot.hooks import Hooks
+from spigot.plugins import KNOWN
 from spigot.signatures import BY_PROVIDER, NAMES, Verifier, scheme_named
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from spigot.hook import Hook
     from spigot.signatures import Scheme
 
 USUAL = "github"

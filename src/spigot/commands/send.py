@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import sys
 from pathlib import Path
@@ -198,7 +197,7 @@ def _verifier(start: Start, where: str, sender: Sender, secret: str | None) -> V
         # Without its cause, which may quote the secret.
         raise click.UsageError(f"--secret is not one for {shown}: it {error}.") from None
     click.echo(f"Signed with --secret as {shown} is configured.", err=True)
-    return dataclasses.replace(hook.verifier, keys=(key,))
+    return hook.verifier._replace(keys=(key,))
 
 
 def _say(one: Post, answer: Answer) -> None:
