@@ -85,12 +85,10 @@ def _keep(webhook: Webhook) -> None:
 
 @functools.lru_cache(maxsize=1)
 def _notices(_: float) -> Notices | None:
-    import boto3
-
     from spigot.aws.notices import notices_of
+    from spigot.aws.sdk import client
 
-    s3, bucket = boto3.client("s3"), os.environ["CREDENTIALS_BUCKET"]
-    return notices_of(os.environ, s3, bucket, Clock(), quick=True)
+    return notices_of(os.environ, client("s3"), places().bucket, Clock(), quick=True)
 
 
 @functools.cache

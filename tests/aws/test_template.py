@@ -254,7 +254,10 @@ def test_webhooks_may_be_signed_in_every_way_that_spigot_knows() -> None:
 
 
 def test_where_spigot_drain_delivers_the_schedule_starts_nothing() -> None:
-    targets = TEMPLATE.properties("DrainRule")["Targets"]
-    assert targets["Fn::If"][:2] == ["DrainsOutside", {"Ref": "AWS::NoValue"}]
+    condition, _, otherwise = TEMPLATE.properties("DrainRule")["Targets"]["Fn::If"]
+    assert (condition, otherwise) == ("Ticks", {"Ref": "AWS::NoValue"})
+    assert TEMPLATE.data["Conditions"]["Ticks"] == {
+        "Fn::Or": [{"Fn::Not": [{"Condition": "DrainsOutside"}]}, {"Condition": "HasNotices"}]
+    }
     variables = TEMPLATE.properties("ProcessWebhooks")["Environment"]["Variables"]
     assert variables["FORWARD_SECONDS"]["Fn::If"][:2] == ["DrainsOutside", "0"]

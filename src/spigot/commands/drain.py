@@ -67,6 +67,7 @@ def _pump(settings: Settings, outputs: Outputs, jenkins: Jenkins) -> Pump:
     """Put a drain together that goes by the settings, as a gateway's does."""
     from spigot.app import probe_of
     from spigot.aws.boots import Boots
+    from spigot.aws.notices import notices_of
     from spigot.aws.pump import Pump
     from spigot.aws.sdk import client
     from spigot.aws.valve import StageValve
@@ -89,6 +90,12 @@ def _pump(settings: Settings, outputs: Outputs, jenkins: Jenkins) -> Pump:
     queue = SqsQueue(
         client("sqs"), s3, at, valve=valve.read, long_poll=LONG_POLL, visibility=visibility
     )
+    told = {
+        "NOTICES": outputs.parameters.get("Notices", ""),
+        "NOTICES_API": outputs.parameters.get("NoticesApi", ""),
+    }
+    if notices := notices_of(told, s3, at.bucket, clock):
+        queue.on_end = notices.ended  # send_from_queue tells it then
     guard = Guard(jenkins, clock, probe=probe_of(settings))
     policy = Policy(settings.retry_delays, settings.settle_after)
     delivery = Delivery(jenkins, guard, policy, clock, random.random)
