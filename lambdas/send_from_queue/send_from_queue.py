@@ -51,7 +51,8 @@ def handler(event: object, context: Any) -> dict[str, int]:  # noqa: ARG001
     if os.environ.get("DRAIN") == "outside":
         _log.info("`spigot drain` delivers: nothing was taken from the queue")
     elif valve.read().on:
-        queue = SqsQueue(client("sqs"), s3, at, valve=valve.read)
+        # SQS then asks all of its servers, and is not asked in circles.
+        queue = SqsQueue(client("sqs"), s3, at, valve=valve.read, long_poll=1)
         if notices:
             queue.on_end = notices.ended
         delivery = Delivery(jenkins, guard, Policy(), clock, random.random)

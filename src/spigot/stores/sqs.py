@@ -148,7 +148,7 @@ class SqsQueue:
                 QueueUrl=self._at.queue,
                 MaxNumberOfMessages=room,
                 # Whoever has something in hand comes back soon, but does not ask in circles.
-                WaitTimeSeconds=1 if len(self._hand) else self._long_poll,
+                WaitTimeSeconds=min(self._long_poll, 1) if len(self._hand) else self._long_poll,
                 VisibilityTimeout=self._visibility,
                 AttributeNames=["ApproximateReceiveCount"],
             )
