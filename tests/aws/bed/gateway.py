@@ -7,6 +7,7 @@ variables, and the Lambda's resource policy. Only the way of a request through t
 from __future__ import annotations
 
 import fnmatch
+import functools
 import http.server
 import json
 import re
@@ -25,6 +26,14 @@ FORBIDDEN = (403, b'{"message":"Forbidden"}')
 UNKNOWN = (403, b'{"message":"Missing Authentication Token"}')
 UNSUPPORTED = (415, b'{"message":"Unsupported Media Type"}')
 BROKEN = (500, b'{"message":"Internal server error"}')
+ADDED = {
+    "X-Amzn-Trace-Id": "Root=1-67891233-abcdef012345678912345678",
+    "X-Forwarded-For": "203.0.113.7",
+    "X-Forwarded-Port": "443",
+    "X-Forwarded-Proto": "https",
+}
+"""What a regional API puts into the headers that its templates see."""
+
 NO_JSON = (400, b'{"message":"Could not parse request body into json"}')
 _DOT = r"[^\n\r\u0085\u2028\u2029]"
 
@@ -47,6 +56,7 @@ class Gateway:
         self._api = api
         self._client = boto3.client("apigateway")
         self._lambda = boto3.client("lambda")
+        self._integrations = functools.cache(self._read)
         gateway = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -89,16 +99,15 @@ class Gateway:
         parts = urlsplit(asked.target)
         _, stage, path = parts.path.split("/", 2)
         try:
-            variables = self._client.get_stage(restApiId=self._api, stageName=stage)["variables"]
+            served = self._client.get_stage(restApiId=self._api, stageName=stage)
         except self._client.exceptions.NotFoundException:
             return FORBIDDEN
-        found = self._resource(f"/{path}", asked.method)
-        if found is None:
+        variables, integrations = served["variables"], self._integrations(served["deploymentId"])
+        exact = any(resource == f"/{path}" for resource, _ in integrations)
+        resource = f"/{path}" if exact else "/{proxy+}"
+        integration = integrations.get((resource, asked.method)) if path else None
+        if integration is None:
             return UNKNOWN
-        resource, parameters = found
-        integration = self._client.get_integration(
-            restApiId=self._api, resourceId=resource["id"], httpMethod=asked.method
-        )
         kind = {name.lower(): value for name, value in asked.headers.items()}.get("content-type")
         template = integration["requestTemplates"].get((kind or "application/json").split(";")[0])
         if template is None:
@@ -106,9 +115,9 @@ class Gateway:
             return UNSUPPORTED
         given = Input(
             asked.body.decode("utf-8", "replace"),
-            asked.headers,
+            {**asked.headers, **ADDED},
             dict(parse_qsl(parts.query, keep_blank_values=True)),
-            parameters,
+            {} if exact else {"proxy": path.strip("/")},
         )
         context = {
             "httpMethod": asked.method,
@@ -117,18 +126,19 @@ class Gateway:
             "identity": {"sourceIp": "203.0.113.7"},
         }
         event = render(template, given, variables, context)
-        source = f"{self._api}/{stage}/{asked.method}{resource['path']}"
+        source = f"{self._api}/{stage}/{asked.method}{resource}"
         return self._answer(integration, event, source, variables)
 
-    def _resource(self, path: str, method: str) -> tuple[dict[str, Any], Mapping[str, str]] | None:
-        """Return the resource of a path that has the method, and the path's parameters."""
-        resources = self._client.get_resources(restApiId=self._api, limit=500)["items"]
-        exact = [one for one in resources if one["path"] == path]
-        greedy = [one for one in resources if one["path"] == "/{proxy+}" and path != "/"]
-        for one in exact or greedy:
-            if method in one.get("resourceMethods", {}):
-                return one, {} if exact else {"proxy": path.strip("/")}
-        return None
+    def _read(self, deployment: str) -> dict[tuple[str, str], dict[str, Any]]:  # noqa: ARG002
+        """Return the integrations by path and method: a stage serves a snapshot of the API."""
+        items = self._client.get_resources(restApiId=self._api, limit=500, embed=["methods"])[
+            "items"
+        ]
+        return {
+            (one["path"], method): details["methodIntegration"]
+            for one in items
+            for method, details in one.get("resourceMethods", {}).items()
+        }
 
     def _answer(self, integration: dict[str, Any], event: str, source: str,
                 variables: Mapping[str, str]) -> tuple[int, bytes]:  # fmt: skip
