@@ -21,6 +21,12 @@ SECONDS_BETWEEN_LOOKS = 1.0
 _NOTHING = ("didn't contain changes", "No updates are to be performed")
 
 
+class Interrupted(SpigotError):
+    """Somebody pressed Ctrl-C while CloudFormation was at work."""
+
+    exit_status = 130
+
+
 class Change:
     """What is to become of a stack.
 
@@ -44,14 +50,13 @@ class Change:
 
         Raises:
             SpigotError: It was refused, by CloudFormation or by the one who was asked.
+            Interrupted: Nobody watches it any more; it goes on.
         """
         before = self._stack.describe()
         status = before["StackStatus"] if before else ""
         if status == "ROLLBACK_COMPLETE":
-            raise SpigotError(
-                f"The stack {self._stack.name} never came up (ROLLBACK_COMPLETE) and can only be"
-                f" deleted: aws cloudformation delete-stack --stack-name {self._stack.name}"
-            )
+            self._clear_away()
+            before, status = None, ""
         if status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
             raise SpigotError(
                 f"The stack {self._stack.name} is being changed by somebody ({status}): wait."
@@ -65,7 +70,22 @@ class Change:
             self._ask(name, yes=yes)
         seen = self._events_so_far()
         self._formation.execute_change_set(StackName=self._stack.name, ChangeSetName=name)
-        self._watch(seen)
+        try:
+            self._watch(seen)
+        except KeyboardInterrupt:
+            raise Interrupted(
+                f"CloudFormation goes on with the stack {self._stack.name} although nobody watches"
+                " any more: run this again to see how it ended."
+            ) from None
+
+    def _clear_away(self) -> None:
+        """Delete a stack that never came up: there is nothing in it, and it cannot be changed."""
+        name = self._stack.name
+        click.echo(f"The stack {name} never came up (ROLLBACK_COMPLETE): its remains are deleted.")
+        self._formation.delete_stack(StackName=name)
+        self._formation.get_waiter("stack_delete_complete").wait(
+            StackName=name, WaiterConfig={"Delay": 1}
+        )
 
     def _make(self, before: dict[str, Any] | None, *, new: bool) -> str | None:
         """Make the change set; None if it holds no change."""
@@ -95,7 +115,9 @@ class Change:
             self._drop(name)
             if any(each in reason for each in _NOTHING):
                 return None
-            raise SpigotError(f"CloudFormation takes no such change: {reason}") from None
+            raise SpigotError(
+                f"CloudFormation takes no such change: {self._explained(reason)}"
+            ) from None
         return name
 
     def _as_parameters(self, before: dict[str, Any] | None) -> list[dict[str, Any]]:
@@ -168,8 +190,21 @@ class Change:
             raise SpigotError(
                 f"The stack {self._stack.name} is {status}; what failed first:"
                 f" {first.get('LogicalResourceId', 'unknown')},"
-                f" {first.get('ResourceStatusReason', 'no reason given')}"
+                f" {self._explained(first.get('ResourceStatusReason', 'no reason given'))}"
             )
+
+    def _explained(self, reason: str) -> str:
+        """Return a reason; where it only says whom to ask, what is said there."""
+        if "DescribeEvents" not in reason:
+            return reason
+        events = self._formation.describe_events(StackName=self._stack.name)["OperationEvents"]
+        found = [
+            f"{one['LogicalResourceId']}: {one.get('ValidationStatusReason', 'no reason given')}"
+            for one in events
+            if one["EventType"] == "VALIDATION_ERROR"
+            and one["OperationId"] == events[0]["OperationId"]
+        ]
+        return " ".join(found) or reason
 
 
 def endangers(change: dict[str, Any]) -> bool:

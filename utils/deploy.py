@@ -17,8 +17,9 @@ import boto3
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from changes import Change
+from changes import Change, Interrupted
 from package import LAMBDAS, ROOT
+from spigot.address import Target
 from spigot.aws.rule import DrainRule
 from spigot.aws.sdk import brief, plainly
 from spigot.aws.secret import USUAL, secured
@@ -46,6 +47,9 @@ FROM_ENVIRONMENT = {
 VALVE = {"SpigotState": STATE, "SpigotUntil": UNTIL, "SpigotNote": NOTE}
 """What the template calls the variables of its stage."""
 
+UNRESERVED = 100
+"""So many concurrent executions of an account cannot be reserved (AWS, Lambda's quotas)."""
+
 _SNAPSHOT = "ApiDeployment"
 """The logical id in the template that has to be new for a changed API to reach its stage."""
 
@@ -60,6 +64,21 @@ def needed(environment: Mapping[str, str], name: str, what: str) -> str:
     if not value:
         raise SettingsError(f"{name} is not set: it names {what}.")
     return value
+
+
+def check_target(text: str) -> None:
+    """See that Jenkins' address is one.
+
+    Raises:
+        SettingsError: It is not.
+    """
+    try:
+        Target.parse(text)
+    except ValueError as error:
+        raise SettingsError(
+            f"TARGET_URL is {text!r}: {error}. It has to be Jenkins' address with its context path,"
+            " such as https://jenkins.example.com/jenkins."
+        ) from None
 
 
 def body_of(template: Path) -> str:
@@ -79,12 +98,17 @@ def check_bucket(bucket: str, *, create: bool, yes: bool) -> None:
     """See that the code bucket is there, and make it if told to.
 
     Raises:
-        SpigotError: It is not there, or belongs to somebody else.
+        SpigotError: It is not there, belongs to somebody else, or is in another region.
     """
     try:
-        boto3.client("s3").head_bucket(Bucket=bucket)
+        found = boto3.client("s3").head_bucket(Bucket=bucket)
     except ClientError as error:
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+        if status == 400:
+            raise SettingsError(
+                f"SPIGOT_S3_BUCKET is {bucket!r}, and no bucket can be called so: use 3 to 63"
+                " lower-case letters, digits and hyphens."
+            ) from None
         if status == 403:
             raise SpigotError(
                 f"The bucket {bucket} is not open to these credentials: another account has it, or"
@@ -99,6 +123,14 @@ def check_bucket(bucket: str, *, create: bool, yes: bool) -> None:
             ) from None
         stack = Stack(f"{NAME}-code")
         Change(stack, body_of(BUCKET_TEMPLATE), {"Name": bucket}).carry_out(yes=yes)
+        return
+    here = boto3.client("lambda").meta.region_name
+    there = found.get("BucketRegion", here)
+    if there != here:
+        raise SpigotError(
+            f"The bucket {bucket} is in {there}, and Lambda takes its code only from the region it"
+            f" runs in, {here}: name another in SPIGOT_S3_BUCKET, or set AWS_REGION."
+        )
 
 
 def upload(bucket: str, dist: Path) -> dict[str, str]:
@@ -141,6 +173,23 @@ def chosen(pairs: tuple[str, ...], environment: Mapping[str, str]) -> dict[str, 
     return found
 
 
+def reservation(unreserved: int) -> dict[str, str]:
+    """Return what to reserve for the drain in a new stack; nothing where the account has too few.
+
+    Lambda keeps 100 of an account's concurrent executions unreserved; a new account has ten in all.
+
+    Args:
+        unreserved: How many the account has left.
+    """
+    if unreserved > UNRESERVED:
+        return {}
+    click.echo(
+        f"This account can run {unreserved} Lambdas at once, too few to reserve one of them for the"
+        " drain: SendConcurrency is left empty. Two drains may overlap; each lane stays in order."
+    )
+    return {"SendConcurrency": ""}
+
+
 def deploy(stack: Stack, bucket: str, target: str, more: dict[str, str], dist: Path, template: Path,
            *, yes: bool) -> dict[str, str]:  # fmt: skip
     """Deploy, and leave the valve as it is.
@@ -162,7 +211,9 @@ def deploy(stack: Stack, bucket: str, target: str, more: dict[str, str], dist: P
     """
     found = stack.describe()
     before = stack.outputs() if found and found.get("Outputs") else None
+    limits = boto3.client("lambda").get_account_settings()["AccountLimit"]
     parameters = {
+        **({} if before else reservation(limits["UnreservedConcurrentExecutions"])),
         "TargetUrl": target,
         "CodeBucket": bucket,
         **upload(bucket, dist),
@@ -179,6 +230,8 @@ def deploy(stack: Stack, bucket: str, target: str, more: dict[str, str], dist: P
     kept = {name: variables[key] for name, key in VALVE.items() if key in variables}
     try:
         Change(stack, body_of(template), kept | parameters).carry_out(yes=yes)
+    except Interrupted:
+        raise
     except SpigotError:
         _put_back(stage, DrainRule(boto3.client("events"), before["RuleName"]), row)
         raise
@@ -221,6 +274,7 @@ def main(name: str, pairs: tuple[str, ...], dist: Path, template: Path, *,
     try:
         target = needed(os.environ, "TARGET_URL", "Jenkins, such as https://jenkins.example.com")
         bucket = needed(os.environ, "SPIGOT_S3_BUCKET", "the bucket for the Lambdas' code")
+        check_target(target)
         more = chosen(pairs, os.environ)
         with plainly():
             stack = Stack(name)

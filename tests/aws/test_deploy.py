@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING
 import boto3
 import pytest
 
+import changes
 from aws.bed.deployed import CODE_BUCKET, ROOT, TEMPLATE, Deployed, on_loopback, run
 from changes import endangers
+from deploy import reservation
+from stack import Stack
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -82,6 +86,50 @@ def test_a_bucket_that_is_not_there_is_named_and_not_made_unasked(
     assert done.stderr.startswith("Error: There is no bucket mistyped")
 
 
+def test_a_bucket_of_somebody_else_is_not_used(deployed: Deployed, stubs: Path) -> None:  # noqa: ARG001
+    """Another account in the emulator is another access key of twelve digits."""
+    done = run(
+        "deploy.py", "--dist", stubs, TARGET_URL=TARGET, SPIGOT_S3_BUCKET=CODE_BUCKET,
+        AWS_ACCESS_KEY_ID="111111111111",
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"Error: The bucket {CODE_BUCKET} is not open to these")
+
+
+def test_a_bucket_of_another_region_is_of_no_use(
+    emulator: Emulator,  # noqa: ARG001
+    stubs: Path,
+) -> None:
+    boto3.client("s3", region_name="eu-central-1").create_bucket(
+        Bucket="far-away", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
+    )
+    done = run("deploy.py", "--dist", stubs, TARGET_URL=TARGET, SPIGOT_S3_BUCKET="far-away")
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: The bucket far-away is in eu-central-1, and Lambda")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("TARGET_URL", "jenkins.example.com", "TARGET_URL is 'jenkins.example.com': not an http"),
+        ("TARGET_URL", "https://j.example/?a", "TARGET_URL is 'https://j.example/?a': not a host"),
+        ("SPIGOT_S3_BUCKET", "My_Bucket", "SPIGOT_S3_BUCKET is 'My_Bucket', and no bucket can be"),
+    ],
+)
+def test_what_is_mistyped_is_found_before_anything_is_made(
+    emulator: Emulator,  # noqa: ARG001
+    stubs: Path,
+    variable: str,
+    value: str,
+    said: str,
+) -> None:
+    environment = {"TARGET_URL": TARGET, "SPIGOT_S3_BUCKET": "never-made"} | {variable: value}
+    done = run("deploy.py", "--dist", stubs, "--create-bucket", **environment)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"Error: {said}")
+    assert done.stderr.count("\n") == 1
+
+
 def test_packages_that_were_not_made_are_named(deployed: Deployed, tmp_path: Path) -> None:  # noqa: ARG001
     done = run("deploy.py", "--dist", tmp_path, TARGET_URL=TARGET, SPIGOT_S3_BUCKET=CODE_BUCKET)
     assert done.returncode == 1
@@ -125,6 +173,69 @@ def test_a_deploy_that_fails_keeps_the_valve_too(own: Deployed) -> None:
     assert done.returncode == 1
     assert "DrainRule" in done.stderr
     assert state_of(own) == "OFF"
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "said"),
+    [
+        ("MessageRetentionPeriod: 1209600", "MessageRetentionPeriod: 9", "Queue, Invalid value"),
+        (
+            "    Properties:\n      BucketEncryption:",
+            "    Properties:\n      BucketName: !Ref CodeBucket\n      BucketEncryption:",
+            "CredentialsBucket: Resource of type 'AWS::S3::Bucket' with identifier",
+        ),
+    ],
+    ids=["refused by the service", "found by CloudFormation's own check"],
+)
+def test_a_stack_that_never_came_up_says_why_and_is_in_nobodys_way(
+    deployed: Deployed,  # noqa: ARG001
+    stubs: Path,
+    was: str,
+    becomes: str,
+    said: str,
+) -> None:
+    template = stubs / "never.yaml"
+    text = on_loopback(TEMPLATE.read_text("utf-8"))
+    name = f"never-{len(said)}"
+
+    def deploy() -> subprocess.CompletedProcess[str]:
+        return run(
+            "deploy.py", "--dist", stubs, "--stack", name, "--template", template,
+            TARGET_URL=TARGET, SPIGOT_S3_BUCKET=CODE_BUCKET,
+        )  # fmt: skip
+
+    assert was in text
+    template.write_text(text.replace(was, becomes, 1), "utf-8")
+    failed = deploy()
+    assert failed.returncode == 1
+    assert f"The stack {name} is ROLLBACK_COMPLETE; what failed first: " in failed.stderr
+    assert said in failed.stderr
+    template.write_text(text, "utf-8")
+    again = deploy()
+    assert again.returncode == 0, again.stderr
+    assert f"The stack {name} never came up (ROLLBACK_COMPLETE)" in again.stdout
+    assert "Paste this at the provider" in again.stdout
+
+
+def test_ctrl_c_leaves_cloudformation_at_work_and_says_so(
+    own: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(_: object) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(changes, "line_of", interrupt)
+    change = changes.Change(Stack(own.name), own.template.read_text("utf-8"), {"LogDays": "7"})
+    with pytest.raises(changes.Interrupted, match=f"goes on with the stack {own.name}") as raised:
+        change.carry_out(yes=False)
+    assert raised.value.exit_status == 130
+
+
+def test_a_new_account_reserves_nothing_for_the_drain(capsys: pytest.CaptureFixture[str]) -> None:
+    assert reservation(1000) == {}
+    assert reservation(101) == {}
+    assert capsys.readouterr().out == ""
+    assert reservation(10) == {"SendConcurrency": ""}
+    assert "can run 10 Lambdas at once" in capsys.readouterr().out
 
 
 def test_what_was_set_once_stays_set(own: Deployed) -> None:
