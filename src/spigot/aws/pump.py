@@ -132,13 +132,16 @@ class Pump:
         """Receive, or give back; return whether there may be more to do."""
         self._queue.renew()
         if self._drain.flowing:
+            # What is in hand keeps its lane from being handed out: only what was received with
+            # nothing in hand tells that there is nothing more.
+            held = self._queue.in_hand
             came = self._queue.receive()
             if self._failing:
                 _log.info("The queue works again")
             self._failing = False
-            if not came and self._queue.in_hand:
+            if held and not came:
                 self._stop.wait(0.01)
-            return came > 0 or self._queue.in_hand > 0
+            return came > 0 or held > 0
         begins = not self._queue.in_hand and self._guard.readiness.state is not State.NOT_READY
         self._queue.give_back()
         self._stop.wait(IDLE_SECONDS)
