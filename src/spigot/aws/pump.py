@@ -29,6 +29,9 @@ HALTED_SECONDS = 5.0
 TELL_SECONDS = 60.0
 """Seconds between two words to others on how Jenkins is, if nothing changes."""
 
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.01, 0.2
+"""Seconds between two receives while nothing comes but something is in hand: each receive costs."""
+
 _log = Log(__name__)
 
 
@@ -51,6 +54,7 @@ class Pump:
         self._guard = guard
         self._boots = boots
         self._patience = patience
+        self._pause = SHORTEST_PAUSE
         self._stop = threading.Event()
         self._failing: bool | None = None
         self._told: State | None = None
@@ -139,8 +143,11 @@ class Pump:
             if self._failing:
                 _log.info("The queue works again")
             self._failing = False
-            if held and not came:
-                self._stop.wait(0.01)
+            if came:
+                self._pause = SHORTEST_PAUSE
+            elif held:
+                self._stop.wait(self._pause)
+                self._pause = min(2 * self._pause, LONGEST_PAUSE)
             return came > 0 or held > 0
         begins = not self._queue.in_hand and self._guard.readiness.state is not State.NOT_READY
         self._queue.give_back()
