@@ -97,7 +97,7 @@ class Gateway:
     def handle(self, asked: _Asked) -> tuple[int, bytes]:
         """Take a request the way that API Gateway documents; return status and content."""
         parts = urlsplit(asked.target)
-        _, stage, path = parts.path.split("/", 2)
+        stage, _, path = parts.path[1:].partition("/")
         try:
             served = self._client.get_stage(restApiId=self._api, stageName=stage)
         except self._client.exceptions.NotFoundException:
