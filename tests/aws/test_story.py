@@ -15,7 +15,7 @@ import boto3
 import pytest
 
 from aws.bed.checkout import Checkout
-from aws.bed.live import Live
+from aws.bed.live import PATIENCE, Live
 from spigot.payloads import github_payloads
 from spigot.practice.pages import Phase
 from support.checker import PERFECT, compare, key_of
@@ -137,7 +137,7 @@ def the_refused_is_dead_with_its_reason(stack: Live, poisoned: Request) -> None:
 def sent(stack: Live, webhooks: list[Request], status: str) -> list[Request]:
     """Send webhooks as a provider does, and see that each is promised and so much is done."""
     staged = [one._replace(target="/prod" + one.target) for one in webhooks]
-    answers = send_over(stack.gateway.port, staged, 4)
+    answers = send_over(stack.gateway.port, staged, 4, timeout=PATIENCE)
     assert [one.answer for one in answers if one.answer.status != 200] == []
     assert {one.answer.body["status"] for one in answers} == {status}
     return webhooks

@@ -157,13 +157,15 @@ class Line:
         self.close()
 
 
-def send_all(port: int, requests: Iterable[Request]) -> list[Sent]:
+def send_all(port: int, requests: Iterable[Request], *, timeout: float = 10.0) -> list[Sent]:
     """Send webhooks one after the other over one connection; return them with their answers."""
-    with Line(port) as line:
+    with Line(port, timeout=timeout) as line:
         return [Sent(request, line.send(request)) for request in requests]
 
 
-def send_over(port: int, requests: Sequence[Request], connections: int) -> list[Sent]:
+def send_over(
+    port: int, requests: Sequence[Request], connections: int, *, timeout: float = 10.0
+) -> list[Sent]:
     """Send webhooks over several connections at once, each lane on one of them, in order."""
     lanes = {request.lane: None for request in requests}
     turn = {lane: number % connections for number, lane in enumerate(lanes)}
@@ -173,7 +175,9 @@ def send_over(port: int, requests: Sequence[Request], connections: int) -> list[
     ]
     with ThreadPoolExecutor(connections) as pool:
         return [
-            sent for part in pool.map(lambda part: send_all(port, part), parts) for sent in part
+            sent
+            for part in pool.map(lambda part: send_all(port, part, timeout=timeout), parts)
+            for sent in part
         ]
 
 
