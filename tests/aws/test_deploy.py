@@ -11,7 +11,7 @@ import changes
 from aws.bed.deployed import CODE_BUCKET, ROOT, TEMPLATE, Deployed, on_loopback, run
 from changes import endangers
 from deploy import reservation
-from stack import Stack
+from spigot.aws.stack import Stack
 
 if TYPE_CHECKING:
     import subprocess

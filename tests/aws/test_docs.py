@@ -48,15 +48,21 @@ def test_every_output_is_there() -> None:
     assert sorted(said) == sorted(DATA.data["Outputs"])
 
 
-@pytest.mark.parametrize("role", ["ProcessWebhooksRole", "SendFromQueueRole"])
-def test_every_permission_of_a_role_is_there(role: str) -> None:
+@pytest.mark.parametrize(
+    ("holder", "policy"),
+    [
+        ("process_webhooks", "ProcessWebhooksRole"),
+        ("send_from_queue", "SendFromQueueRole"),
+        ("DrainPolicy", "DrainPolicy"),
+    ],
+)
+def test_every_permission_is_there(holder: str, policy: str) -> None:
     said: dict[str, list[str]] = {}
-    function = ""
+    whose = ""
     for cells in rows("Who may do what"):
-        function = (names(cells[0]) or [function])[0] if cells[0] else function
-        said.setdefault(function, []).extend(re.findall(r"`([a-z0-9]+:\w+)`", cells[1]))
-    of = {"ProcessWebhooksRole": "process_webhooks", "SendFromQueueRole": "send_from_queue"}[role]
-    assert sorted(said[of]) == sorted(action for action, _ in DATA.allowed(role))
+        whose = (names(cells[0]) or [whose])[0] if cells[0] else whose
+        said.setdefault(whose, []).extend(re.findall(r"`([a-z0-9]+:\w+)`", cells[1]))
+    assert sorted(said[holder]) == sorted(action for action, _ in DATA.allowed(policy))
 
 
 def test_every_alarm_is_there() -> None:

@@ -7,9 +7,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
@@ -40,7 +41,7 @@ def user(emulator: Emulator, jenkins: PracticeJenkins, tmp_path: Path) -> Checko
     """Somebody with a checkout, an account, and a Jenkins."""
     return Checkout(
         tmp_path / "checkout", TARGET_URL=jenkins.url, SPIGOT_S3_BUCKET="story-code",
-        SPIGOT_STACK=STACK,
+        SPIGOT_STACK=STACK, SPIGOT_DATA=f"aws://{STACK}",
     )  # fmt: skip
 
 
@@ -79,7 +80,7 @@ def test_a_maintenance_window_from_the_checkout_to_the_last_webhook(
         with told(f"Jenkins up: {len(kept)} delivered by the rule"):
             wait_until_nothing_waits(stack)
         assert compare(kept, jenkins.hooks) == PERFECT
-        the_refused_is_dead_with_its_reason(stack, poisoned)
+        the_refused_is_dead_with_its_reason(user, stack, jenkins, poisoned)
         removed(stack)
 
 
@@ -125,13 +126,29 @@ def badly_signed() -> Request:
     return good._replace(headers=(*rest, signature))
 
 
-def the_refused_is_dead_with_its_reason(stack: Live, poisoned: Request) -> None:
-    """What Jenkins refused is in the dead-letter queue, alone, with what Jenkins said."""
-    (letter,) = stack.dead()
-    assert poisoned.key in letter["Body"]
-    reason = letter["MessageAttributes"]["reason"]["StringValue"]
-    assert "400" in reason
-    assert "No valid signature" in reason
+def the_refused_is_dead_with_its_reason(
+    user: Checkout, stack: Live, jenkins: PracticeJenkins, poisoned: Request
+) -> None:
+    """What Jenkins refused is found with what Jenkins said; replayed, it is refused again."""
+    (dead,) = listed(user)
+    assert dead["delivery"] == poisoned.key
+    assert "400" in dead["reason"]
+    assert "No valid signature" in dead["reason"]
+    jenkins.clear()
+    replayed = user.spigot("replay", dead["id"])
+    assert replayed.returncode == 0, replayed.stderr
+    stack.drain()
+    wait_until_nothing_waits(stack)
+    assert len(listed(user)) == 1
+    assert compare([poisoned], jenkins.hooks) == PERFECT
+
+
+def listed(user: Checkout) -> list[dict[str, Any]]:
+    """Return the dead letters as the command has them."""
+    done = user.spigot("list", "--state", "dead", "--json")
+    assert done.returncode == 0, done.stderr
+    found: list[dict[str, Any]] = json.loads(done.stdout)
+    return found
 
 
 def sent(stack: Live, webhooks: list[Request], status: str) -> list[Request]:

@@ -45,6 +45,10 @@ class Checkout:
         """Run Python in the virtual environment."""
         return self._run(".venv/bin/python", *command)
 
+    def spigot(self, *command: str) -> subprocess.CompletedProcess[str]:
+        """Give a command of Spigot's."""
+        return self.python("-m", "spigot", *command)
+
     def _run(self, *command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             command, cwd=self.folder, env=self._environment, stdin=subprocess.DEVNULL,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import boto3
 
 from spigot.address import Target
+from spigot.aws.boots import Boots
 from spigot.aws.pump import Pump
 from spigot.decide import Policy
 from spigot.delivery import Delivery
@@ -64,6 +65,7 @@ def drain(queue: SqsQueue, url: str) -> Meters:
     guard = Guard(jenkins, clock)
     delivery = Delivery(jenkins, guard, Policy(), clock, lambda: 0.5)
     flow = Drain(queue, delivery, guard, clock, pace=Pace(HAND), meters=meters)
-    Pump(queue, flow, guard).run(until_empty=True, end=time.monotonic() + PATIENCE)
+    boots = Boots(boto3.client("s3"), queue._at.bucket)
+    Pump(queue, flow, guard, boots, patience=PATIENCE).empty(time.monotonic() + PATIENCE)
     jenkins.close()
     return meters
