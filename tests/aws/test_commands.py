@@ -25,7 +25,7 @@ from spigot.aws.toggle import turn
 from spigot.aws.valve import StageValve
 from spigot.practice.faults import Fault
 from spigot.practice.pages import Phase
-from support.commands import STATUS_KEYS, run, until
+from support.commands import STATUS_KEYS, run
 from support.held import Held
 from support.provider import github
 from support.stores import HandClock, webhook
@@ -98,9 +98,13 @@ def poison(stack: Deployed, jenkins: PracticeJenkins, number: int = 1) -> None:
 
 
 def drain(stack: Deployed) -> None:
-    """Drain until nothing waits: a drain that was roused may have some of it in hand."""
+    """Drain until nothing waits: one that was roused may have the lane in its hand meanwhile."""
     stack.drain()
-    until(lambda: not stack.waiting())
+    for _ in range(50):
+        if not stack.waiting():
+            return
+        stack.drain()
+    assert stack.waiting() == 0
 
 
 def numbers(jenkins: PracticeJenkins) -> list[int]:
