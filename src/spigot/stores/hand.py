@@ -79,13 +79,14 @@ class Hand:
     def leave_from(self, first: Held) -> list[Held]:
         """Let a message go that has come back, and what came after it in its lane.
 
+        Of a lane only the first is ever on its way.
+
         Returns:
             All of them, in order.
         """
         lane, position = first.place.lane, first.place.position
         with self._lock:
-            self._away.discard(position)
-            return self._drop_resting(lambda one: one.lane == lane and one.position >= position)
+            return self._drop_all(lambda one: one.lane == lane and one.position >= position)
 
     def leave_resting(self, path: str | None = None) -> list[Held]:
         """Let all messages go, or those of a path, but for those that are on their way.
@@ -94,14 +95,12 @@ class Hand:
             All of them, in order.
         """
         with self._lock:
-            return self._drop_resting(lambda one: path is None or one.path == path)
+            return self._drop_all(
+                lambda one: one.position not in self._away and path in (None, one.path)
+            )
 
-    def _drop_resting(self, chosen: Callable[[Place], bool]) -> list[Held]:
-        found = [
-            held
-            for position, held in self._held.items()
-            if position not in self._away and chosen(held.place)
-        ]
+    def _drop_all(self, chosen: Callable[[Place], bool]) -> list[Held]:
+        found = [held for held in self._held.values() if chosen(held.place)]
         for held in found:
             self._drop(held.place.position)
         return found
