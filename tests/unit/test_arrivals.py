@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from spigot.errors import StoreError
+from spigot.stores import arrivals
 from spigot.stores.arrivals import delivery_key
 from spigot.stores.history import Selection
 from spigot.stores.sqlite import SqliteStore
@@ -200,6 +201,26 @@ def test_a_delivery_that_another_process_put_is_known(tmp_path: Path, store: Sql
     assert put(other, webhook(delivery="mine")).duplicate
     other.close()
     assert put(store, webhook(delivery="theirs")) == (theirs.id, True)
+
+
+@pytest.mark.parametrize("steps", [0, 1, 9])
+def test_what_waited_at_the_start_is_known_however_much_of_it_was_indexed_already(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
+    monkeypatch.setattr(arrivals, "_INDEX_STEP", 2)
+    first = SqliteStore(tmp_path / "other")
+    webhooks = [webhook(delivery=str(number)) for number in range(5)]
+    receipts = put_all(first, webhooks)
+    first.close()
+
+    store = SqliteStore(tmp_path / "other")
+    more = [store.index_deliveries() for _ in range(steps)]
+    assert more == [number < 3 for number in range(steps)]
+    again = put_all(store, [webhook(delivery=str(number)) for number in range(5)])
+    assert again == [Receipt(receipt.id, duplicate=True) for receipt in receipts]
+    assert not put(store, webhook(delivery="new")).duplicate
+    assert not store.index_deliveries()
+    store.close()
 
 
 def test_deliveries_that_have_ended_leave_no_trace_in_memory(store: SqliteStore) -> None:

@@ -27,6 +27,16 @@ _FORGET = (
 """Takes out the frames of the last commit that hold duplicates only."""
 
 
+_INDEX_STEP = 10_000
+"""Waiting webhooks that are indexed at a time: for 50 ms at most nobody is served meanwhile."""
+
+_INDEX = (
+    "REPLACE INTO deliveries SELECT delivery, position FROM waiting WHERE position > ? "
+    "AND position <= ? AND delivery IS NOT NULL ORDER BY delivery, position"
+)
+"""Sorted, for so the index grows at one place after the other."""
+
+
 class Arrival(NamedTuple):
     """A webhook ready to be written.
 
@@ -62,6 +72,26 @@ class Arrivals:
         self._duplicates: dict[int, str] = {}
         db.create_function("note_duplicate", 2, self._note_duplicate)
         run_script(db, "arrivals.sql")
+
+    def index(self) -> bool:
+        """Index the next deliveries that waited before this connection was made.
+
+        Else the first `put` would, and with a million of them it would take seconds.
+
+        Returns:
+            Whether there are more.
+        """
+        (known,) = self._db.execute("SELECT position FROM known").fetchone()
+        (until,) = self._db.execute(
+            "SELECT max(position) FROM "
+            "(SELECT position FROM waiting WHERE position > ? ORDER BY position LIMIT ?)",
+            (known, _INDEX_STEP),
+        ).fetchone()
+        if until is None:
+            return False
+        self._db.execute(_INDEX, (known, until))
+        self._db.execute("UPDATE known SET position = ?", (until,))
+        return True
 
     def put(self, items: list[Arrival]) -> list[Receipt]:
         """Store each item that is no duplicate of a waiting one, in order, by one statement.

@@ -20,10 +20,10 @@ CREATE TEMP VIEW arrivals (
     NULL;
 
 CREATE TEMP TRIGGER arrive INSTEAD OF INSERT ON arrivals BEGIN
-    -- What waits but did not come through here: a replay; at first, everything.
+    -- What waits but did not come through here: a replay; at first, what `Arrivals.index` left.
     REPLACE INTO deliveries SELECT w.delivery, w.position FROM waiting w
         WHERE new.number = 0 AND w.position > (SELECT position FROM known)
-        AND w.delivery IS NOT NULL ORDER BY w.delivery, w.position;
+        AND w.delivery IS NOT NULL ORDER BY w.position;
 
     DELETE FROM duplicates WHERE new.number = 0;
     -- note_duplicate is the program's: it hears of each, and returns the number.

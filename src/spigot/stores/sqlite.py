@@ -215,6 +215,12 @@ class SqliteStore:
         before, self._data_version = self._data_version, version
         return bool(before != version)
 
+    def index_deliveries(self) -> bool:
+        """Index some of the deliveries that waited at the start; tell whether there are more."""
+        more: list[bool] = []
+        self.writer.between(lambda _: more.append(self._arrivals.index()))
+        return more[0]
+
     # --- inside ------------------------------------------------------------------------------
 
     def _with_parts(

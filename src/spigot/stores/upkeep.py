@@ -1,4 +1,4 @@
-"""What a gateway does to its database on the side: checkpoints, pruning, the reserve.
+"""What a gateway does to its database on the side: checkpoints, pruning, the reserve, an index.
 
 All of it in steps small enough that no intake waits for them noticeably.
 """
@@ -106,7 +106,7 @@ class Upkeep:
     def _run(self) -> None:
         with contextlib.ExitStack() as stack:
             db: sqlite3.Connection | None = None
-            tidied = False
+            indexed = tidied = False
             next_prune = self._clock.monotonic() + PRUNE_EVERY
             while not self._stop.wait(CHECKPOINT_EVERY):
                 try:
@@ -114,6 +114,10 @@ class Upkeep:
                         db = database.connect(self._store.path, cache_kib=256)
                         stack.callback(db.close)
                     self.checkpoint(db)
+                    if not indexed:
+                        while self._store.index_deliveries() and not self._stop.is_set():
+                            self.checkpoint(db)
+                        indexed = True
                     if not tidied:
                         self._store.parts.drop_strays()
                         tidied = True
