@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 TAKEN = "taken.log"
 CAUSES = "jenkins-causes.log"
+HOOKS = ("/github-webhook/", "/generic-webhook-trigger/")
+"""Where webhooks come, and no probe."""
 
 
 class Ports(NamedTuple):
@@ -93,8 +95,8 @@ class Controlled:
                 self._reboot()
             case {"delay": seconds}:
                 self._jenkins.delay = seconds
-            case {"fault": fault}:  # the probe meets none of it
-                for path in ("/github-webhook/", "/generic-webhook-trigger/"):
+            case {"fault": fault, "paths": paths}:
+                for path in paths:
                     self._jenkins.fault(path, Fault(**fault) if fault else None)
             case {"network": name, "cut": how}:
                 self._loop.call_soon_threadsafe(

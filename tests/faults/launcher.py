@@ -108,11 +108,24 @@ class Trap:
 
 
 def _batch(trap: Trap, name: str, *, commit: bool) -> None:
-    """Kill in the middle of the nth commit that holds a certain operation, or right after it."""
+    """Kill in the middle of the nth commit that holds a certain operation, or right after it.
+
+    Args:
+        trap: Says which.
+        name: The operation's module and name.
+        commit: Kill right after the commit.
+    """
     plain = writer._run_batch
+    module, _, function = name.partition(" ")
+
+    def is_meant(task: Any) -> bool:
+        return bool(
+            task.operation.__name__ == function
+            and task.operation.__module__ == f"spigot.stores.{module}"
+        )
 
     def run(db: sqlite3.Connection, batch: list[Any]) -> list[Any]:
-        if not any(task.operation.__name__ == name for task in batch) or not trap.passes():
+        if not any(map(is_meant, batch)) or not trap.passes():
             return plain(db, batch)
         if commit:
             plain(db, batch)
@@ -147,18 +160,19 @@ def _replace(
 
 
 POINTS: dict[str, Callable[[Trap], None]] = {
-    "intake: inserted, not committed": lambda t: _batch(t, "_put", commit=False),
-    "intake: committed, not answered": lambda t: _batch(t, "_put", commit=True),
+    "intake: inserted, not committed": lambda t: _batch(t, "sqlite _put", commit=False),
+    "intake: committed, not answered": lambda t: _batch(t, "sqlite _put", commit=True),
     "intake: some answered": lambda t: _replace(edge.Edge, "_give_answers", t.behind),
+    "intake: a part committed, not the whole": lambda t: _batch(t, "parts _add", commit=True),
     "delivery: loaded, not sent": lambda t: _replace(steady.Steady, "load", t.behind),
     "delivery: answered, not settled": lambda t: _replace(steady.Steady, "settle", t.before),
-    "delivery: settling, not committed": lambda t: _batch(t, "settle", commit=False),
+    "delivery: settling, not committed": lambda t: _batch(t, "settlements settle", commit=False),
     "delivery: settled": lambda t: _replace(steady.Steady, "settle", t.behind),
-    "recall: not committed": lambda t: _batch(t, "recall", commit=False),
-    "recall: committed": lambda t: _batch(t, "recall", commit=True),
+    "recall: not committed": lambda t: _batch(t, "recalls recall", commit=False),
+    "recall: committed": lambda t: _batch(t, "recalls recall", commit=True),
     "checkpoint": lambda t: _replace(upkeep.Upkeep, "checkpoint", t.within),
-    "prune: not committed": lambda t: _batch(t, "_prune", commit=False),
-    "prune: committed": lambda t: _batch(t, "_prune", commit=True),
+    "prune: not committed": lambda t: _batch(t, "upkeep _prune", commit=False),
+    "prune: committed": lambda t: _batch(t, "upkeep _prune", commit=True),
     "migration": _statements,
     "start: store opened": lambda t: _replace(sqlite_store.SqliteStore, "__init__", t.behind),
     "start: listening": lambda t: _replace(app.Gateway, "start", t.before),

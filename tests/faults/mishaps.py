@@ -1,4 +1,4 @@
-"""What is done to a gateway from outside while it runs, and to its database while it does not."""
+"""What is done to a gateway from outside while it runs."""
 
 from __future__ import annotations
 
@@ -12,21 +12,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from support.gateway import GatewayProcess
-
-
-def make_old(path: Path) -> bool:
-    """Make the database one of schema version 1, as an older Spigot left it; say if it could be."""
-    with closing(sqlite3.connect(path)) as db:
-        if db.execute("PRAGMA user_version").fetchone() != (2,):
-            return False
-        # Version 1 knew no recall: one that waits for it would be one that was never delivered.
-        db.execute("ALTER TABLE waiting DROP COLUMN recalled")
-        db.execute("PRAGMA user_version = 1")
-        db.commit()
-    return True
 
 
 def freeze(gateway: GatewayProcess, seconds: float) -> None:

@@ -42,7 +42,7 @@ class Life(NamedTuple):
         grace: Those seconds.
         from_launch: Count the seconds from the launch; else from the first good health.
         direct: It reaches Jenkins without the faulty network.
-        old: Its database was written by the version before.
+        old: Its database is taken back to this schema version before; 0: it is left as it is.
     """
 
     faults: Faults
@@ -52,7 +52,7 @@ class Life(NamedTuple):
     grace: float = 0.0
     from_launch: bool = False
     direct: bool = False
-    old: bool = False
+    old: int = 0
 
 
 class Plan(NamedTuple):
@@ -75,30 +75,40 @@ def everything(seed: int) -> Plan:
 
 
 def trial(broken: str = "", *, power: bool = False) -> Plan:
-    """Return the plan of a short trial of the checker: kills, and a Jenkins that errs and restarts.
+    """Return the plan of a short trial of the checker, which goes by what happens, not by time.
+
+    Jenkins goes down until something waits, then comes up with one path out of order, and is well
+    again; the gateway is killed while webhooks come. All of it twice.
 
     Args:
         broken: A promise that the gateway breaks on purpose.
         power: Each kill is a power cut.
     """
-    life = Life(Faults(broken=broken, prune_every=0.2), 2.5, direct=True)
-    weather = [
-        Step(0.4, "phase", {"to": str(Phase.DOWN)}),
-        Step(0.4, "phase", {"to": str(Phase.READY)}),
-        Step(0.0, "phase", {"to": "errors", "times": 10_000}),
-        Step(1.5, "phase", {"to": str(Phase.READY)}),
-    ]
-    return Plan(itertools.repeat(life), (itertools.cycle(weather),), power)
+    most = 4.0  # where a promise is broken, what is waited for may never be
+    errs = {"to": "errors", "times": 10_000, "paths": ["/generic-webhook-trigger/"]}
+    steps = (
+        Step(0.0, "wait", {"what": "delivered", "count": 20, "seconds": most}),
+        Step(0.0, "phase", {"to": str(Phase.DOWN)}),
+        Step(0.0, "wait", {"what": "waiting", "count": 60, "seconds": most}),
+        Step(0.0, "phase", errs),
+        Step(0.0, "wait", {"what": "failed", "count": 6, "seconds": most}),
+        Step(0.5, "phase", {"to": str(Phase.READY)}),
+        Step(0.3, "wait", {"what": "delivered", "count": 60, "seconds": most}),
+    )
+    life = Life(Faults(broken=broken, prune_every=0.2), 0.0, steps, direct=True)
+    return Plan(itertools.repeat(life, 2), (), power)
 
 
-_PASSINGS = {"checkpoint": 60, "prune": 8, "recall": 3, "start": 1, "shutdown": 1, "migration": 1}
+_PASSINGS = {"checkpoint": 60, "prune": 8, "recall": 3, "start": 1, "shutdown": 1, "migration": 12}
 """How often a point is passed at most before it kills; 1500 for the others."""
 
 
 def lives(seed: int) -> Iterator[Life]:
     """Yield the lives of the gateway."""
     chance = random.Random(f"{seed} lives")
-    kinds = {_random: 22, _point: 42, _start: 8, _shutdown: 6, _stop: 6, _disk: 8, _stall: 8}
+    kinds = {
+        _random: 20, _point: 42, _start: 8, _shutdown: 6, _stop: 5, _disk: 8, _stall: 8, _long: 3,
+    }  # fmt: skip
     while True:
         faults = Faults(prune_every=chance.choice((0.3, 1.0)), log_frames=chance.choice((50, 2000)))
         if chance.random() < 0.15:
@@ -121,12 +131,14 @@ def _point(chance: random.Random, life: Life) -> Life:
     faults = life.faults._replace(point=point, nth=nth, after=chance.uniform(0, 0.01))
     if point.startswith("shutdown"):
         return life._replace(faults=faults, ends="stop, kill", grace=10.0)
-    return life._replace(faults=faults, seconds=4.0, old=point == "migration")
+    if point == "migration":
+        return life._replace(faults=faults, old=chance.randint(1, 3))
+    return life._replace(faults=faults, seconds=4.0)
 
 
 def _start(chance: random.Random, life: Life) -> Life:
     """Kill it before it has started, or soon after."""
-    old = chance.random() < 0.3
+    old = chance.randint(1, 3) if chance.random() < 0.3 else 0
     return life._replace(seconds=chance.uniform(0.05, 0.7), from_launch=True, old=old)
 
 
@@ -138,6 +150,11 @@ def _shutdown(chance: random.Random, life: Life) -> Life:
 def _stop(_: random.Random, life: Life) -> Life:
     """Let it stop in peace."""
     return life._replace(ends="stop")
+
+
+def _long(chance: random.Random, life: Life) -> Life:
+    """Let it live long enough to work off what waits."""
+    return life._replace(seconds=chance.uniform(12, 20))
 
 
 def _stall(chance: random.Random, life: Life) -> Life:

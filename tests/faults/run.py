@@ -6,33 +6,41 @@ import json
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from faults import power
-from faults.jenkins import ControlledProcess
-from faults.mishaps import MISHAPS, make_old
+from faults.jenkins import HOOKS, ControlledProcess
+from faults.mishaps import MISHAPS
 from faults.senders import Order
+from faults.strand import Strand
 from faults.verdict import PARALLEL, READ_TIMEOUT, RECALL, TALLY
 from spigot.errors import SpigotError
 from spigot.stores.history import Selection
 from spigot.webhook import State
+from support.disk import Luck
+from support.downgrade import downgrade
 from support.gateway import GatewayProcess
 from support.records import Cause, Journal
+from support.supply import PowerSupply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from faults.plan import Life, Plan, Step
     from spigot.stores.sqlite import SqliteStore
 
 TESTS = Path(__file__).parent.parent
+
+_COUNTS = {
+    "waiting": "SELECT waiting FROM totals",
+    "delivered": "SELECT delivered FROM totals",
+    "failed": "SELECT count(*) FROM attempts WHERE verdict = 'again'",
+}
+"""What can be waited for."""
 
 PATIENCE = 120.0
 """Seconds after which something is plainly broken, on a machine that has much else to do."""
@@ -73,37 +81,6 @@ class Options(NamedTuple):
     refusable: int = 500
 
 
-class Strand(threading.Thread):
-    """Carries out the steps of one strand of the plan until it is over.
-
-    Args:
-        steps: The strand.
-        do: Carries out one.
-    """
-
-    def __init__(self, steps: Iterator[Step], do: Callable[[Step], None]) -> None:
-        super().__init__(daemon=True)
-        self._steps = steps
-        self._do = do
-        self.over = threading.Event()
-        self._failure = ""
-
-    def run(self) -> None:
-        try:
-            for step in self._steps:
-                if self.over.wait(step.after):
-                    return
-                self._do(step)
-        except Exception as error:  # noqa: BLE001 - told when it ends
-            self._failure = f"a strand of the plan ended early: {error!r}"
-
-    def end(self) -> list[str]:
-        """End it, and return what stopped it before."""
-        self.over.set()
-        self.join(PATIENCE)
-        return [self._failure] if self._failure else []
-
-
 class Soak:
     """One soak in one directory.
 
@@ -117,10 +94,10 @@ class Soak:
         self._directory = directory
         self._plan = wrong
         self._options = options
-        self._trace = directory / "trace"
         self._gateway = GatewayProcess(directory, "http://127.0.0.1:1", SETTINGS)
         paths = [str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])]
         self._gateway.environment["PYTHONPATH"] = os.pathsep.join(paths)
+        self._supply = PowerSupply(self._gateway.data) if wrong.power else None
         self._jenkins = ControlledProcess(directory, self._gateway.port)
         self._journal = Journal((directory / "causes.log").open("w", encoding="utf-8"))
         self._chance = random.Random(f"{options.seed} choices")
@@ -166,14 +143,13 @@ class Soak:
 
     def _live(self, life: Life) -> None:
         gateway, faults = self._gateway, life.faults
-        if life.old and gateway.data.exists():
-            self.did["migrations prepared"] += make_old(gateway.data / "spigot.db")
+        if life.old and self._has_store():
+            version = downgrade(gateway.data / "spigot.db", life.old)
+            self.did[f"taken back to schema {version}"] += 1
         port = self._jenkins.ports.jenkins if life.direct else self._jenkins.ports.to_jenkins
         gateway.environment["TARGET_URL"] = f"http://127.0.0.1:{port}"
-        gateway.command = [
-            *(power.traced(self._trace) if self._plan.power else ()),
-            *(sys.executable, "-m", "faults.launcher", json.dumps(faults._asdict())),
-        ]
+        command = [sys.executable, "-m", "faults.launcher", json.dumps(faults._asdict())]
+        gateway.command = self._supply.traced(command) if self._supply else command
         began = time.monotonic()
         gateway.launch()
         if not life.from_launch:
@@ -187,8 +163,11 @@ class Soak:
         for step in life.steps:
             if self._wait_for_end(min(end, time.monotonic() + step.after)) is not None:
                 break
-            self.did[step.what] += 1
-            MISHAPS[step.what](gateway, step.how["seconds"])
+            if mishap := MISHAPS.get(step.what):
+                self.did[step.what] += 1
+                mishap(gateway, step.how["seconds"])
+            else:
+                self._do(step)
         self._end(life, self._wait_for_end(end))
 
     def _end(self, life: Life, status: int | None) -> None:
@@ -207,10 +186,12 @@ class Soak:
                     how = "shutdown"
                     if life.ends == "stop":
                         self.problems.append("a stop took too long")
+        pid = gateway.pid
         status = gateway.wait()
         at = time.monotonic()
-        if self._plan.power:
-            power.cut(gateway.data / "spigot.db", self._trace)
+        if self._supply:  # and nothing that was not synced is there any more
+            self._supply.take_in(pid)
+            self._supply.cut(Luck(0))
         if status == -signal.SIGKILL:
             self._note(at, f"kill: {how or life.faults.point}")
             self.ends[how or life.faults.point] += 1
@@ -242,6 +223,8 @@ class Soak:
     def _do(self, step: Step) -> None:
         if step.what == "phase":
             self._weather(step)
+        elif step.what == "wait":
+            self._wait_for(**step.how)
         elif step.what == "network":
             self._network(step)
         else:
@@ -251,16 +234,18 @@ class Soak:
         to, jenkins = step.how["to"], self._jenkins
         self.did[f"Jenkins: {to}"] += 1
         jenkins.order(delay=0.0)
-        jenkins.order(fault=None)
+        jenkins.order(fault=None, paths=HOOKS)
         if to == "blink":
             jenkins.order(boot=True)
         elif to == "slow":
             jenkins.order(delay=0.05)
         elif to == "errors":
-            jenkins.order(fault={"status": 500, "times": step.how.get("times", 20)})
+            fault = {"status": 500, "times": step.how.get("times", 20)}
+            jenkins.order(fault=fault, paths=step.how.get("paths", HOOKS))
+            jenkins.order(phase="ready")
         elif to == "busy":
             headers = [["Retry-After", "1"]]
-            jenkins.order(fault={"status": 429, "headers": headers, "times": 5})
+            jenkins.order(fault={"status": 429, "headers": headers, "times": 5}, paths=HOOKS)
         else:
             jenkins.order(phase=to)
 
@@ -268,8 +253,22 @@ class Soak:
         self.did[f"network: {next(name for name in step.how if name != 'network')}"] += 1
         self._jenkins.order(**step.how)
 
+    def _wait_for(self, what: str, count: int, seconds: float) -> None:
+        """Wait until the store counts so many, or for so many seconds."""
+        end = time.monotonic() + seconds
+        while self._count(what) < count and time.monotonic() < end:
+            time.sleep(0.01)
+
+    def _count(self, what: str) -> int:
+        path = self._gateway.data / "spigot.db"
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as db:
+            return int(db.execute(_COUNTS[what]).fetchone()[0])
+
+    def _has_store(self) -> bool:
+        return (self._gateway.data / "spigot.db").exists()
+
     def _people(self, step: Step) -> None:
-        if not (self._gateway.data / "spigot.db").exists():
+        if not self._has_store():
             return
         self.did[step.what] += 1
         try:
@@ -321,7 +320,7 @@ class Soak:
         for network in ("jenkins", "gateway"):
             self._jenkins.order(network=network, slow=0.0)
             self._jenkins.order(network=network, halves=0)
-        self._jenkins.order(fault=None)
+        self._jenkins.order(fault=None, paths=HOOKS)
         self._jenkins.order(delay=0.0)
         self._jenkins.order(phase="ready")
         self._gateway.environment["TARGET_URL"] = f"http://127.0.0.1:{self._jenkins.ports.jenkins}"
@@ -337,12 +336,12 @@ class Soak:
         time.sleep(0.5)
         output, _ = senders.communicate("", timeout=PATIENCE)
         self._answers = json.loads(output)
-        least, since = None, time.monotonic()
-        while waiting := self._gateway.status()["waiting"]:
-            if least is None or waiting < least:
+        least, since = sys.maxsize, time.monotonic()
+        while waiting := self._count("waiting"):
+            if waiting < least:
                 least, since = waiting, time.monotonic()
             if time.monotonic() > since + PATIENCE:
-                self.problems.append(f"{waiting} webhooks still wait: {self._gateway.status()}")
+                self.problems.append(f"{waiting} webhooks still wait")
                 break
             time.sleep(0.1)
         self.memory = max(self.memory, self._gateway.peak_rss)

@@ -7,6 +7,7 @@ standard input does.
 
 from __future__ import annotations
 
+import base64
 import hmac
 import json
 import random
@@ -28,6 +29,12 @@ ANSWER_SECONDS = 10.0
 """What a sender waits for an answer, as GitHub does."""
 
 PADDING = b"All work and no play makes Jack a dull boy. " * 50_000
+NOISE = base64.b64encode(random.Random(1).randbytes(3_000_000))
+"""It hardly gets smaller when it is compressed, so that the store keeps it in parts."""
+
+
+SIZES = {200: 60.0, 1500: 38.0, 28_000: 1.93, 300_000: 0.05, len(NOISE): 0.02}
+"""Up to how many bytes of padding webhooks have, and how often in percent."""
 
 
 class Order(NamedTuple):
@@ -115,11 +122,13 @@ class Sender(threading.Thread):
     def _make(self, index: int) -> Webhook:
         chance, lane, number = self._chance, self._lanes[index], self._numbers[index]
         target = GITHUB if lane[0] == HARMLESS else TRIGGER
-        size = chance.choices((200, 1500, 28_000, 300_000), (60, 38, 1.95, 0.05))[0]
+        size = chance.choices((200, 1500, 28_000, 300_000, len(NOISE)), (60, 38, 1.93, 0.05, 0.02))[
+            0
+        ]
         body = b'{"repository":{"full_name":"octo/%s"},"number":%d,"padding":"%s"}' % (
             lane.encode(),
             number,
-            PADDING[: chance.randrange(size)],
+            (NOISE if size == len(NOISE) else PADDING)[: chance.randrange(size)],
         )
         refusable = bool(self._order.refusable) and chance.randrange(self._order.refusable) == 0
         refusable = refusable and target is GITHUB

@@ -24,8 +24,9 @@ from support.calls import SYNCS
 from support.commands import json_of
 from support.disk import SECTOR, Disk, Luck
 from support.ledger import Ledger
-from support.recording import Recording, lay_out, record
+from support.recording import Recording, record
 from support.salvage import salvage
+from support.supply import lay_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

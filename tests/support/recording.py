@@ -7,25 +7,22 @@ import contextlib
 import http.client
 import json
 import random
-import shutil
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from itertools import takewhile
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from spigot.practice import Phase, PracticeJenkins
 from spigot.stores.content import PART_BYTES
 from spigot.web.limits import LARGE
-from support.calls import NEVER, read_calls
-from support.disk import Disk, Luck, moment
+from support.disk import Luck
 from support.gateway import GatewayProcess
 from support.provider import SECRET, Line, Request, github
-from support.strace import strace, traced_lines
+from support.supply import PowerSupply
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from support.calls import Call
     from support.disk import Image
@@ -108,16 +105,6 @@ def record(directory: Path, *, webhooks: int) -> Recording:
         return Recording(gateway.data, recorder.spans, lanes, refused)
 
 
-def lay_out(image: Image, source: Path, target: Path) -> None:
-    """Write an image of what was at `source` to `target`."""
-    for path, content in image.items():
-        place = target / Path(path).relative_to(source)
-        if content is None:
-            place.mkdir(mode=0o700)
-        else:
-            place.write_bytes(content)
-
-
 class _Sender:
     """Sends webhooks of its own lanes one after the other.
 
@@ -178,15 +165,12 @@ class _Recorder:
         self._gateway = gateway
         self._jenkins = jenkins
         self._webhooks = webhooks
-        self._lines = 0
-        self._disk = Disk(str(gateway.data))
+        self._supply = PowerSupply(gateway.data)
 
     def run(self, *, kill: bool) -> None:
         """Run it until enough was delivered, with Jenkins away for a while."""
         gateway = self._gateway
-        output = gateway.log_path.with_name("trace")
-        output.unlink(missing_ok=True)
-        gateway.command = [*strace(output), sys.executable, "-c", BUSY, "serve"]
+        gateway.command = self._supply.traced([sys.executable, "-c", BUSY, "serve"])
         gateway.start()
         pid = gateway.pid
         before = gateway.status()["delivered"]
@@ -205,40 +189,20 @@ class _Recorder:
         if not kill:
             gateway.until(lambda status: not status["waiting"])
             assert gateway.terminate() == 0
-        lines = traced_lines(output, pid)
-        calls = read_calls(lines, first=self._lines)
-        self._lines += len(lines)
-        self._take(sorted(map(self._as_it_ended, calls), key=moment))
+        self._take(pid)
 
     def cut_power(self, luck: Luck) -> None:
         """Leave of the files what a power cut leaves; the next run starts on that."""
-        image = self._disk.image(luck)
-        data = self._gateway.data
-        shutil.rmtree(data)
-        lay_out(image, data, data)
-        self.spans.append(Powered(image, []))
-        self._disk = Disk(str(data), image)
+        self.spans.append(Powered(self._supply.cut(luck), []))
 
-    def _take(self, calls: list[Call]) -> None:
-        self.spans[-1].calls.extend(calls)
-        for call in calls:
-            self._disk.apply(call)
-        modelled = self._disk.image(Luck(1))
+    def _take(self, pid: int) -> None:
+        self.spans[-1].calls.extend(self._supply.take_in(pid))
+        modelled = self._supply.disk.image(Luck(1))
         data = self._gateway.data
         there = {str(path): path for path in (data, *data.rglob("*"))}
         assert set(modelled) == set(there)
         for name, path in there.items():  # but for what is written through a mapping
             assert path.is_dir() or name.endswith("-shm") or modelled[name] == path.read_bytes()
-
-    def _as_it_ended(self, call: Call) -> Call:
-        """Find out how much of a write was made that a kill cut off; nothing else is cut off."""
-        if call.ended != NEVER or call.name != "pwrite64":
-            return call
-        path, offset = Path(call.file), call.numbers[-1]
-        found = path.read_bytes()[offset:][: len(call.data)] if path.exists() else b""
-        pairs = zip(found, call.data, strict=False)
-        made = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
-        return call._replace(result=made, ended=self._lines)
 
 
 @contextlib.contextmanager
