@@ -50,17 +50,19 @@ def handler(event: object, context: Any) -> dict[str, int]:  # noqa: ARG001
     guard = Guard(jenkins, clock)
     if os.environ.get("DRAIN") == "outside":
         _log.info("`spigot drain` delivers: nothing was taken from the queue")
-    elif valve.read().on:
+    else:
         # SQS then asks all of its servers, and is not asked in circles.
         queue = SqsQueue(client("sqs"), s3, at, valve=valve.read, long_poll=1)
         if notices:
             queue.on_end = notices.ended
         delivery = Delivery(jenkins, guard, Policy(), clock, random.random)
         drain = Drain(queue, delivery, guard, clock, pace=Pace(HAND), meters=meters)
-        boots = Boots(s3, at.bucket)
-        Pump(queue, drain, guard, boots, patience=SPARE_SECONDS - 2.0).empty(end)
-    else:
-        _log.info("The valve is OFF: nothing was taken from the queue")
+        pump = Pump(queue, drain, guard, Boots(s3, at.bucket), patience=SPARE_SECONDS - 2.0)
+        if valve.read().on:
+            pump.empty(end)
+        else:
+            _log.info("The valve is OFF: nothing was taken from the queue")
+            pump.look()  # `spigot hold` waits for Jenkins behind a closed valve
     if notices:
         why = held_because(valve.read(), guard.readiness.state, "", None)
         notices.sweep(time.monotonic() + context.get_remaining_time_in_millis() / 1000 - 15, why)

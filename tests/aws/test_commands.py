@@ -191,6 +191,20 @@ def test_status_tells_what_the_last_drain_saw_of_jenkins_and_when(
     assert practice.hooks == []
 
 
+def test_a_drain_looks_at_jenkins_behind_a_closed_valve_too(
+    stack: Deployed, practice: PracticeJenkins
+) -> None:
+    checks.queues(stack, practice)
+    done("off", "--no-wait", "--for", "30m")
+    practice.phase = Phase.DOWN
+    stack.drain()
+    assert json_of("status")["jenkins"] == "not ready"
+    practice.phase = Phase.READY
+    stack.drain()
+    assert json_of("status")["jenkins"] == "ready"
+    assert (stack.waiting(), practice.hooks) == (1, [])
+
+
 def test_status_names_a_rule_that_somebody_has_disabled(stack: Deployed) -> None:
     boto3.client("events").disable_rule(Name=stack.outputs["RuleName"])
     known = json_of("status")

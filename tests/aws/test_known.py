@@ -77,6 +77,15 @@ def test_a_state_is_told_since_it_was_first_seen_and_anew_after_a_restart(boots:
     assert told(boots)["jenkins_since"] == NOW + 300
 
 
+def test_a_drain_that_goes_on_tells_of_a_restart_by_itself(boots: Boots) -> None:
+    """`spigot hold --restart` goes by the session."""
+    boots.seen_for("one", NOW)
+    boots.tell(readiness(State.READY, "200", NOW), NOW)
+    boots.tell(readiness(State.READY, "200", NOW + 60, "two"), NOW + 60)
+    note = told(boots)
+    assert (note["session"], note["since"], note["jenkins_since"]) == ("two", NOW + 60, NOW + 60)
+
+
 def report(asked_at: float) -> dict[str, Any]:
     return {
         "jenkins": "not ready", "jenkins_since": NOW, "evidence": "503, starting",

@@ -50,6 +50,8 @@ class Boots:
             now: UNIX seconds.
         """
         before = self._read()
+        if known.session and known.session != before.get("session"):
+            before = {"session": known.session, "since": now}
         same = before.get("jenkins") == known.state
         seen = same and before.get("evidence") == known.evidence
         self._write(

@@ -107,6 +107,10 @@ class Pump:
         if self._drain.halted:
             raise StoreError(self._drain.halted)
 
+    def look(self) -> None:
+        """Look at Jenkins and tell how it is; receive nothing."""
+        self._tell(self._look_at_jenkins())
+
     def _look_at_jenkins(self) -> Readiness:
         self._guard.ask()  # ready has to be seen twice
         known = self._guard.ask()
