@@ -1,6 +1,6 @@
 """How fast `spigot drain` empties a queue in SQS on the emulator, and that it keeps the order.
 
-    .venv/bin/python bench/aws_drain.py [--count 2000] [--lanes 20] [--drains 2] [--kill]
+    .venv/bin/python -m bench.aws_drain [--count 2000] [--lanes 20] [--drains 2] [--kill]
 
 The emulator, a practice Jenkins and the drains share this machine; with --kill, one drain is killed
 in the middle. Prints the rate, and what came to Jenkins more than once or out of order.
@@ -11,13 +11,9 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import sys
 import tempfile
 import time
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "utils"))
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 import package
 from aws.bed.backlog import arrived, fill

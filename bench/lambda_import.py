@@ -1,6 +1,6 @@
 """How long a Lambda's package takes to import under AWS's runtime client, as at a cold start.
 
-    .venv/bin/python bench/lambda_import.py [--runs 21]
+    .venv/bin/python -m bench.lambda_import [--runs 21]
 
 Each run is a fresh interpreter of the runtime's version (`.venv-aws`, which `make test` makes) that
 has imported awslambdaric already, as it has in Lambda. A package has no compiled files, so that
@@ -19,7 +19,8 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from bench import ROOT
+
 HOME = ROOT / ".venv-aws"
 
 SCRIPT = """

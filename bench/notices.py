@@ -1,6 +1,6 @@
 """What it costs to tell pull requests beside a long backlog of theirs.
 
-    .venv/bin/python bench/notices.py [--count 20000]
+    .venv/bin/python -m bench.notices [--count 20000]
 
 Stores so many held webhooks of different pull requests (a real payload of 22 kB each), and has the
 teller look as its thread does, once a second, with a GitHub that answers at once. Prints the

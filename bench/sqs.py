@@ -1,6 +1,6 @@
 """What a webhook that is kept in SQS costs there: requests, and the size of its message.
 
-    .venv/bin/python bench/sqs.py [--webhooks 100] [--answer 0.1]
+    .venv/bin/python -m bench.sqs [--webhooks 100] [--answer 0.1]
 
 Real payloads are put into a FIFO queue of the AWS emulator (`make test` installs it) and drained to
 a practice Jenkins that takes so many seconds to answer. Requests are counted as boto3 makes them.
@@ -11,13 +11,10 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
-import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from aws.bed.draining import drain, new_queue, taken
 from aws.bed.emulator import Emulator
