@@ -86,7 +86,7 @@ def flow(gateway: GatewayProcess, behind: int, seconds: float) -> dict[str, floa
     return {
         "rate": whole.number / max(whole.last - whole.first, _MOMENT),
         "later": (whole.number - half.number) / max(whole.last - half.last, _MOMENT),
-        "cpu": cpu / whole.number * 10_000,
+        "cpu": cpu / max(1, whole.number) * 10_000,
         "memory": machine.memory(gateway.pid, peak=True) / 1e6,
     }
 

@@ -88,7 +88,7 @@ def _add(row: dict[str, Any], server: Server, load: Wrk, connections: int, secon
         "rate": found.rate,
         "p50": found.p50,
         "p99": found.p99,
-        "cpu": cpu / found.answers * 10_000,
+        "cpu": cpu / max(1, found.answers) * 10_000,
         "memory": machine.memory(server.pid, peak=True) / 1e6,
     }
     if server.data is not None:

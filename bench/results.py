@@ -57,6 +57,6 @@ class Results(NamedTuple):
         return Spread.of(figures) if figures else None
 
     def ratio(self, part: str, figure: str, of: Row, to: Row) -> Spread | None:
-        """Return the ratio of a figure in two rows, round by round; None without both."""
+        """Return the ratio of a figure in two rows, round by round; None if there is none."""
         one, other = self.figures(part, figure, **of), self.figures(part, figure, **to)
-        return Spread.of_ratios(one, other) if one and other else None
+        return Spread.of_ratios(one, other) if one and other and all(other) else None
