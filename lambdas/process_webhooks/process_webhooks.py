@@ -86,14 +86,14 @@ def _keep(webhook: Webhook) -> None:
 @functools.lru_cache(maxsize=1)
 def _notices(_: float) -> Notices | None:
     from spigot.aws.notices import notices_of
-    from spigot.aws.sdk import client
+    from spigot.aws.sdk import QUICK, client
 
-    return notices_of(os.environ, client("s3"), places().bucket, Clock(), quick=True)
+    return notices_of(os.environ, client("s3", seconds=QUICK), places().bucket, Clock(), quick=True)
 
 
 @functools.cache
 def _queue() -> SqsQueue:
-    from spigot.aws.sdk import client
+    from spigot.aws.sdk import QUICK, client
     from spigot.stores.sqs import SqsQueue
 
-    return SqsQueue(client("sqs"), client("s3"), places())
+    return SqsQueue(client("sqs", seconds=QUICK), client("s3", seconds=QUICK), places())

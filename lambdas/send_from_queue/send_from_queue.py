@@ -11,7 +11,7 @@ from spigot.aws.boots import Boots
 from spigot.aws.function import needed, places, start_log, target
 from spigot.aws.notices import notices_of
 from spigot.aws.pump import Pump
-from spigot.aws.sdk import client
+from spigot.aws.sdk import QUICK, client
 from spigot.aws.valve import StageValve
 from spigot.decide import Policy
 from spigot.delivery import Delivery
@@ -44,15 +44,15 @@ def handler(event: object, context: Any) -> dict[str, int]:  # noqa: ARG001
     end = time.monotonic() + max(1.0, left - SPARE_SECONDS)
     at, clock, meters = places(), Clock(), Meters()
     stage = needed("API_ID", "the API with the valve"), needed("STAGE", "the stage with the valve")
-    valve = StageValve(client("apigateway"), *stage)
-    jenkins, s3 = Jenkins(target(), read_timeout=READ_SECONDS), client("s3")
+    valve = StageValve(client("apigateway", seconds=QUICK), *stage)
+    jenkins, s3 = Jenkins(target(), read_timeout=READ_SECONDS), client("s3", seconds=QUICK)
     notices = notices_of(os.environ, s3, at.bucket, clock)
     guard = Guard(jenkins, clock)
     if os.environ.get("DRAIN") == "outside":
         _log.info("`spigot drain` delivers: nothing was taken from the queue")
     else:
         # SQS then asks all of its servers, and is not asked in circles.
-        queue = SqsQueue(client("sqs"), s3, at, valve=valve.read, long_poll=1)
+        queue = SqsQueue(client("sqs", seconds=QUICK), s3, at, valve=valve.read, long_poll=1)
         if notices:
             queue.on_end = notices.ended
         delivery = Delivery(jenkins, guard, Policy(), clock, random.random)

@@ -77,8 +77,9 @@ def test_a_lambda_without_a_target_says_so(code: Path, emulator: object) -> None
 def test_a_lambda_that_is_killed_in_mid_forward_leaves_the_webhook_at_jenkins_or_says_500(
     code: Path, environment: dict[str, str], jenkins: PracticeJenkins
 ) -> None:
+    variables = {**environment, "FORWARD_SECONDS": "60"}
     jenkins.fault(PATH, Fault(hang=True))
-    with Runtime("process_webhooks.handler", code, environment, timeout=3.0) as runtime:
+    with Runtime("process_webhooks.handler", code, variables, timeout=6.0) as runtime:
         result = runtime.invoke(event())
         assert result.failed
         assert "Task timed out" in result.said["errorMessage"]

@@ -19,15 +19,19 @@ _UNREACHED = frozenset(
 _log = Log(__name__)
 
 
-CONNECT_SECONDS = 2.0
-READ_SECONDS = 6.0
-"""What AWS may take: a provider waits for some of these calls, and a lane for the others."""
+QUICK = 6.0
+"""Seconds that an answer may take for which a provider waits, or a lane."""
 
-ATTEMPTS = 3
+PATIENT = 60.0
+"""Seconds that an answer may take for which a person waits."""
 
 
-def client(service: str) -> Any:
-    """Return boto3's client for a service, one that gives up in seconds.
+def client(service: str, *, seconds: float = PATIENT) -> Any:
+    """Return boto3's client for a service.
+
+    Args:
+        service: Such as ``sqs``.
+        seconds: What an answer may take; three tries are made.
 
     Raises:
         SettingsError: boto3 is not installed.
@@ -40,9 +44,9 @@ def client(service: str) -> Any:
             "A Spigot on AWS needs boto3, which is not installed: pip install 'spigot[aws]'."
         ) from None
     config = Config(
-        connect_timeout=CONNECT_SECONDS,
-        read_timeout=READ_SECONDS,
-        retries={"total_max_attempts": ATTEMPTS},
+        connect_timeout=max(2.0, seconds / 10),
+        read_timeout=seconds,
+        retries={"total_max_attempts": 3},
         max_pool_connections=20,  # a drain's workers, and whoever receives
     )
     return boto3.client(service, config=config)

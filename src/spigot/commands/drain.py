@@ -69,7 +69,7 @@ def _pump(settings: Settings, outputs: Outputs, jenkins: Jenkins) -> Pump:
     from spigot.aws.boots import Boots
     from spigot.aws.notices import notices_of
     from spigot.aws.pump import Pump
-    from spigot.aws.sdk import client
+    from spigot.aws.sdk import QUICK, client
     from spigot.aws.valve import StageValve
     from spigot.decide import Policy
     from spigot.delivery import Delivery
@@ -80,15 +80,20 @@ def _pump(settings: Settings, outputs: Outputs, jenkins: Jenkins) -> Pump:
     from spigot.ports import Clock
     from spigot.stores.sqs import HAND, Places, SqsQueue
 
-    clock, s3 = Clock(), client("s3")
-    valve = StageValve(client("apigateway"), outputs["ApiId"])
+    clock, s3 = Clock(), client("s3", seconds=QUICK)
+    valve = StageValve(client("apigateway", seconds=QUICK), outputs["ApiId"])
     valve.read()  # what cannot be obeyed is said at once
     at = Places(outputs["QueueUrl"], outputs["DeadLetterUrl"], outputs["CredentialsBucketName"])
     patience = settings.read_timeout + SPARE
     # Renewed at a third: what is left of it when all stops has to last for that.
     visibility = math.ceil(1.5 * (patience + 2 * LONG_POLL))
     queue = SqsQueue(
-        client("sqs"), s3, at, valve=valve.read, long_poll=LONG_POLL, visibility=visibility
+        client("sqs", seconds=QUICK),
+        s3,
+        at,
+        valve=valve.read,
+        long_poll=LONG_POLL,
+        visibility=visibility,
     )
     told = {
         "NOTICES": outputs.parameters.get("Notices", ""),

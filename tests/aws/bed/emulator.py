@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 HOME = Path(os.environ.get("SPIGOT_AWS_EMULATOR") or Path(__file__).parents[3] / ".venv-aws")
 """Its virtual environment, which `make test` makes: Lambdas run on its Python."""
 
-PATIENCE = 30.0
+PATIENCE = 90.0
 
 
 class Emulator:
