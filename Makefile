@@ -47,11 +47,16 @@ quality: $(READY) ## Check style, form and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test: $(READY) $(EMULATOR)/.ready ## Run all tests in parallel, with coverage
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --cov --cov-report term
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4
 
-bench: $(READY) ## Measure speed beside the alternatives (10 minutes; BENCH_SECONDS=1 for a trial of one)
-	$(BIN)/python -m bench $(if $(BENCH_SECONDS),--seconds $(BENCH_SECONDS)) $(if $(BENCH_OUT),--out $(BENCH_OUT))
+test: $(READY) ## Run the tests in parallel, with coverage
+	$(PYTEST) -m "not aws and not chaos" --cov --cov-report term
+
+test-aws: $(READY) $(EMULATOR)/.ready ## Run those that deploy to an emulator of AWS
+	$(PYTEST) -m aws
+
+test-faults: $(READY) ## Run those that let everything go wrong for a minute, or break a gateway on purpose
+	$(PYTEST) -m chaos
 
 soak: $(READY) ## Kill, starve and cut off a gateway for SOAK_MINUTES (5), and check all that it promised
 	PYTHONPATH=tests$(if $(PYTHONPATH),:$(PYTHONPATH)) $(BIN)/python -m faults.soak --minutes $(or $(SOAK_MINUTES),5) \

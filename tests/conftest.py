@@ -43,6 +43,15 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
         yield emulator
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs the emulator of AWS: `make test-aws` runs it."""
+    for item in items:
+        names = getattr(item, "fixturenames", ())
+        store = getattr(item, "callspec", None) and item.callspec.params.get("store")
+        if "emulator" in names or store == "sqs":
+            item.add_marker("aws")
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print what came of each phase of Jenkins' life; see ``test_life_cycle.py``."""
     found = sorted(

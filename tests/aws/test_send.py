@@ -129,13 +129,13 @@ def test_a_permission_that_is_missing_is_an_error_of_the_lambda(
         assert spoilt.waiting() == 1
 
 
-def test_while_the_valve_is_off_nothing_is_asked_of_jenkins(
+def test_while_the_valve_is_off_nothing_is_sent_to_jenkins(
     code: Path, variables: dict[str, str], stack: Deployed, practice: PracticeJenkins
 ) -> None:
     fill(stack, 1, 1)
     stack.toggle("OFF")
     assert drain(code, variables).said == {"delivered": 0, "dead": 0}
-    assert practice.visits == []
+    assert practice.taken == []
     assert stack.waiting() == 1
 
 

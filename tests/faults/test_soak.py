@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pytest
+
 from faults.plan import everything
 from faults.run import Options, Soak
 from faults.verdict import summarize
@@ -12,7 +14,7 @@ from faults.verdict import summarize
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pytest
+pytestmark = pytest.mark.chaos
 
 SEED = 94
 """Its first half minute has much in it."""

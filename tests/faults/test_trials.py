@@ -13,6 +13,8 @@ from faults.verdict import summarize
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.chaos
+
 OPTIONS = Options(seconds=60.0, seed=1, rate=200, senders=2, lanes=8, refusable=0)
 TRACED = OPTIONS._replace(rate=60)
 """Where each write is traced, to the byte."""

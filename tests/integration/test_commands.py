@@ -27,7 +27,7 @@ class TestGroup:
         shown = done("--help").partition("Commands:")[2]
         names = [line.split()[0] for line in shown.splitlines() if line[2:3].strip()]
         assert " ".join(names) == (
-            "serve on off status list show replay drop hold backup restore send check demo"
+            "serve on off status list show replay drop hold drain backup restore send check demo"
         )
 
     def test_it_tells_its_version(self) -> None:
