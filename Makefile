@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help requirements run quality test bench soak package deploy lock clean
+.PHONY: help requirements run quality test test-aws test-faults bench soak package deploy lock clean
 
 BIN := .venv/bin
 READY := .venv/.ready

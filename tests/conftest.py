@@ -47,8 +47,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what needs the emulator of AWS: `make test-aws` runs it."""
     for item in items:
         names = getattr(item, "fixturenames", ())
-        store = getattr(item, "callspec", None) and item.callspec.params.get("store")
-        if "emulator" in names or store == "sqs":
+        parameters = getattr(getattr(item, "callspec", None), "params", {})
+        if "emulator" in names or parameters.get("store") == "sqs":
             item.add_marker("aws")
 
 
