@@ -12,13 +12,17 @@ from support.gateway import PATIENCE, wait_until
 if TYPE_CHECKING:
     from pathlib import Path
 
-_CALLS = (
+_SENT_AND_SYNCED = (
     "write", "pwrite64", "writev", "pwritev", "pwritev2", "sendto", "sendmsg", "sendmmsg", "fsync",
-    "fdatasync", "openat", "unlinkat", "renameat", "renameat2", "ftruncate", "truncate",
-    "fallocate", "mmap", "mkdirat", "?open", "?creat", "?unlink", "?rename", "?mkdir", "?link",
-    "?symlink", "linkat", "copy_file_range", "sendfile", "?rmdir",
+    "fdatasync", "copy_file_range", "sendfile",
 )  # fmt: skip
-"""Whatever changes a file or leaves by a socket; not every machine has those with a mark."""
+
+_FILES = (
+    "openat", "unlinkat", "renameat", "renameat2", "ftruncate", "truncate", "fallocate", "mmap",
+    "mkdirat", "linkat", "?open", "?creat", "?unlink", "?rename", "?mkdir", "?link", "?symlink",
+    "?rmdir",
+)  # fmt: skip
+"""Not every machine has those with a mark."""
 
 _LONGEST = 64 * 1024 * 1024
 """Bytes of one call that are shown; all of them."""
@@ -28,7 +32,7 @@ TRIAL_SECONDS = 5.0
 """What a trial may take at most until it is plain that nothing was traced."""
 
 
-def strace(output: Path) -> list[str]:
+def strace(output: Path, *, files: bool = False) -> list[str]:
     """Return the command that the traced program's own command is appended to.
 
     The program takes the place of this command, process id included; the tracer runs beside it and
@@ -36,10 +40,13 @@ def strace(output: Path) -> list[str]:
 
     Args:
         output: Where the calls are written, in the order in which they began and ended.
+        files: Show not only what is written, synced and sent, but all that changes files. A start
+            takes longer so: each import opens and maps some.
     """
+    calls = _SENT_AND_SYNCED + (_FILES if files else ())
     return [
         "strace", "-D", "-f", "-ttt", "-y", "-xx", "-s", str(_LONGEST), "--seccomp-bpf",
-        "-e", f"trace={','.join(_CALLS)}", "-o", str(output),
+        "-e", f"trace={','.join(calls)}", "-o", str(output),
     ]  # fmt: skip
 
 

@@ -32,7 +32,7 @@ class PowerSupply:
     def traced(self, command: list[str]) -> list[str]:
         """Return the command with which the next run is traced; the process id stays its own."""
         self._output.unlink(missing_ok=True)
-        return [*strace(self._output), *command]
+        return [*strace(self._output, files=True), *command]
 
     def take_in(self, pid: int) -> list[Call]:
         """Take in what a run did that has ended, and return it in the order of `moment`.
