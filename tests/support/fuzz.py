@@ -7,6 +7,7 @@ whole gateway gets it over sockets. Each returns how often which status was the 
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import logging
 import re
@@ -268,5 +269,7 @@ def _talk(port: int, pieces: list[bytes]) -> bytes | None:
                 line.sendall(piece)
             line.shutdown(socket.SHUT_WR)
             return read_all(line)
-        except (BrokenPipeError, ConnectionResetError):
+        except OSError as error:
+            if error.errno not in (errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN):
+                raise
             return None
