@@ -39,8 +39,11 @@ if TYPE_CHECKING:
 LOOK_EVERY = 0.05
 """Seconds between two looks for what other processes changed: a command's OFF, a replay."""
 
-CHUNK = 2000
-"""Places read from the store at a time."""
+CHUNK = 1000
+"""Places read from the store in one look: after a restart with many, deliveries go on between."""
+
+BREATH = 0.002
+"""Seconds between two looks while places are left to be read."""
 
 FAULT_SECONDS = 60.0
 """Seconds until a webhook is tried again on which something failed inside Spigot."""
@@ -179,6 +182,9 @@ class Drain:
             except Exception as error:  # noqa: BLE001 - whoever obeys the valve must not end
                 _log.error("The drain could not look or hand out work; trying again", exc=error)
                 time.sleep(RETRY_SECONDS)
+            if self.flowing and self._seen < self._newest:
+                time.sleep(BREATH)
+                continue
             self._wake.wait(self._dispatch.pause(LOOK_EVERY))
             self._wake.clear()
 
@@ -205,8 +211,9 @@ class Drain:
         self._guard.watch(closely=not flows)
         self._dispatch.let_flow(flows=flows)
         if flows:
-            self._read_places(self._newest)
-            self._dispatch.forget_idle_holds()
+            self._read_places()
+            if self._seen >= self._newest:  # what waits on a path is known now
+                self._dispatch.forget_idle_holds()
 
     def _look_at_jenkins(self, known: Readiness) -> bool:
         """Take in that Jenkins is back, has restarted, has a long queue, or lets attempts hang.
@@ -249,6 +256,8 @@ class Drain:
                 self._recall_after = tick + RETRY_SECONDS
                 return False
         self._guard.recalled(restart)
+        # On record before anything flows: else a kill would have it recalled, too.
+        self._on_state()
         return True
 
     def _tell(self, valve: ValveRow) -> None:
@@ -256,14 +265,13 @@ class Drain:
             _log.info(f"Valve {valve.word}", reason=valve.reason, until=iso(valve.until))
             self._told = valve
 
-    def _read_places(self, newest: int) -> None:
-        while self._seen < newest:
+    def _read_places(self) -> None:
+        if self._seen < self._newest:
             places = self._store.places_after(self._seen, CHUNK)
             self._dispatch.add(places, backlog=self._backlog)
             last = places[-1].position if places else 0
             # What came since `newest` was read is in here too, and need not be read again.
-            self._seen = last if len(places) == CHUNK else max(last, newest)
-            self._hand_out()
+            self._seen = last if len(places) == CHUNK else max(last, self._newest)
 
     def _rouse_dropped(self) -> None:
         """A sleeping head that a person dropped must not keep its lane asleep."""

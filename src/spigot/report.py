@@ -25,6 +25,9 @@ SEEN_GAP = 10.0
 RETRY_GAP = 1.0
 """Seconds after a report that the store could not take."""
 
+URGENT = ("resting", "sessions", "restart")
+"""What is reported at once: a command waits for it, or a kill must not undo it."""
+
 _log = Log(__name__)
 
 
@@ -52,7 +55,7 @@ class Reporter:
         self._failed = False
 
     def report(self) -> None:
-        """Write a report if there is news; what rests is news at once."""
+        """Write a report if there is news; what is `URGENT` at once."""
         known = self._guard.readiness
         holds = self._drain.holds
         current = {
@@ -75,7 +78,7 @@ class Reporter:
             **known.memory,
         }
         tick = self._clock.monotonic()
-        urgent = current["resting"] != self._last.get("resting")
+        urgent = any(current[name] != self._last.get(name) for name in URGENT)
         too_soon = tick < self._next_tick and (self._failed or not urgent)
         if current == self._last or too_soon:
             return

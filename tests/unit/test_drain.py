@@ -7,12 +7,12 @@ from typing import cast
 
 import pytest
 
-from spigot.drain import Drain
+from spigot.drain import CHUNK, Drain
 from spigot.errors import StoreError
 from spigot.meters import Meters
 from spigot.pace import Pace
 from spigot.ports import Signs
-from spigot.readiness import Moment, unknown
+from spigot.readiness import Moment, Restart, unknown
 from spigot.valve import ValveRow
 from spigot.webhook import Place
 from support.stores import HandClock
@@ -68,6 +68,61 @@ def test_a_change_that_could_not_be_read_is_read_at_the_next_look(clock: HandClo
         drain._look()
     drain._look()
     assert (drain.flowing, drain.resting) == (False, 7)
+
+
+class Holding(Failing):
+    """A store in which webhooks wait, one lane each; those on ``/last/`` are the last."""
+
+    def __init__(self, waiting: int) -> None:
+        super().__init__()
+        self.fails = 0
+        self.places = [
+            Place(number, f"lane {number}", "/path/", 0.0, 0.0, 0) for number in range(1, waiting)
+        ]
+        self.places.append(Place(waiting, "lane", "/last/", 0.0, 0.0, 0))
+
+    def signs(self) -> Signs:
+        return Signs(ValveRow(), edits=0, position=self.places[-1].position)
+
+    def places_after(self, position: int, limit: int) -> list[Place]:
+        return [place for place in self.places if place.position > position][:limit]
+
+    def recall(self, *_: object) -> list[list[Place]]:
+        return []
+
+
+def test_that_a_restart_was_dealt_with_is_on_record_before_anything_flows(
+    clock: HandClock,
+) -> None:
+    guard, told = quiet_guard(), []
+    guard.readiness = guard.readiness._replace(restart=Restart(0.0, 1.0))
+
+    def recalled(_: Restart) -> None:
+        guard.readiness = guard.readiness._replace(restart=None)
+
+    guard.recalled = recalled
+    drain = Drain(
+        Holding(1), cast("None", object()), guard, clock, pace=Pace(1), meters=Meters(),  # type: ignore[arg-type]
+        recall=30.0, on_state=lambda: told.append((watched.flowing, guard.readiness.restart)),
+    )  # fmt: skip
+    watched = drain
+    drain._look()
+    assert told == [(False, None)]
+    assert drain.flowing
+
+
+def test_of_many_that_wait_some_are_read_between_two_looks_at_the_valve(clock: HandClock) -> None:
+    store = Holding(3 * CHUNK + 1)
+    drain = Drain(
+        store, cast("None", object()), quiet_guard(), clock, pace=Pace(1), meters=Meters()  # type: ignore[arg-type]
+    )  # fmt: skip
+    drain._dispatch.restore([("/last/", "404", 0.0, 1)])
+    seen = []
+    for _ in range(4):
+        drain._look()
+        seen.append(drain._seen)
+    assert seen == [CHUNK, 2 * CHUNK, 3 * CHUNK, 3 * CHUNK + 1]
+    assert set(drain.holds) == {"/last/"}, "a hold was lifted before all that waits was known"
 
 
 def test_a_job_for_which_there_is_no_thread_is_not_lost(

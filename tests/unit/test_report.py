@@ -130,6 +130,17 @@ def test_that_all_rests_is_written_at_once(world: World, reporter: Reporter) -> 
     assert world.reports[-1]["resting"] == 2
 
 
+def test_a_restart_is_written_at_once_and_so_is_that_it_was_dealt_with(
+    world: World, reporter: Reporter
+) -> None:
+    reporter.report()
+    world.readiness = world.readiness._replace(sessions=("new",), restart=Restart(1.0, 2.0))
+    reporter.report()
+    world.readiness = world.readiness._replace(restart=None)
+    reporter.report()
+    assert [report["restart"] for report in world.reports] == [None, [1.0, 2.0], None]
+
+
 def test_a_store_that_fails_is_tried_again_later(
     world: World, reporter: Reporter, caplog: pytest.LogCaptureFixture
 ) -> None:
