@@ -360,6 +360,7 @@ def test_one_that_cannot_be_taken_out_is_in_both_and_that_is_said(
 ) -> None:
     poison(stack, practice)
     (entry,) = json_of("list", "--state", "dead")
+    done("off", "--no-wait")  # what waits again shall stay where it can be counted
 
     def refused(*_: object) -> None:
         raise ClientError(
@@ -407,7 +408,7 @@ def test_what_sqs_cannot_is_refused_in_a_line(
     assert "Traceback" not in result.stderr
 
 
-def test_a_list_of_everything_says_that_it_is_of_the_dead_alone(deployed: Deployed) -> None:  # noqa: ARG001
+def test_a_list_of_everything_says_that_it_is_of_the_dead_alone(stack: Deployed) -> None:  # noqa: ARG001
     result = spigot("list", "--json")
     assert result.stdout == "[]\n"
     assert "On AWS only dead letters can be listed" in result.stderr

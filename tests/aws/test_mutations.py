@@ -74,6 +74,8 @@ MUTATIONS = (
              checks.remembers),
     Mutation("send_from_queue may not read the valve", "/stages/prod'", "/stages/test'",
              checks.obeys),
+    Mutation("send_from_queue may not open the valve", "[apigateway:GET, apigateway:PATCH]",
+             "apigateway:GET", checks.reopens),
 )  # fmt: skip
 
 

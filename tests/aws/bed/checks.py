@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from typing import TYPE_CHECKING
 
 import boto3
 
 from aws.bed.gateway import may_invoke
+from spigot.aws.valve import StageValve
 from spigot.practice.faults import Fault
 from support.provider import github
 
@@ -118,6 +120,15 @@ def obeys(stack: Deployed, jenkins: PracticeJenkins) -> None:
     assert stack.waiting() == 1
 
 
+def reopens(stack: Deployed, jenkins: PracticeJenkins) -> None:  # noqa: ARG001
+    """A drain sets a valve to ON whose OFF is over."""
+    valve = StageValve(boto3.client("apigateway"), stack.outputs["ApiId"])
+    row = valve.row()
+    valve.put(row._replace(on=False, until=time.time() - 1, version=row.version + 1))
+    stack.drain()
+    assert valve.row().on
+
+
 def counts(stack: Deployed, jenkins: PracticeJenkins) -> None:
     """A webhook that a Jenkins long since ready fails on is tried again; its attempts are kept."""
     stack.keep("jenkins.json", json.dumps({"session": jenkins.session, "since": 0}).encode())
@@ -153,4 +164,4 @@ def ticks(stack: Deployed, jenkins: PracticeJenkins) -> None:  # noqa: ARG001
 
 
 ALL = (forwards, takes_forms, bears_apostrophes, bears_injection, queues, drains, carries_large,
-       refuses, buries, obeys, counts, remembers, ticks)  # fmt: skip
+       refuses, buries, obeys, reopens, counts, remembers, ticks)  # fmt: skip
