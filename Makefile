@@ -58,6 +58,9 @@ test-aws: $(READY) $(EMULATOR)/.ready ## Run those that deploy to an emulator of
 test-faults: $(READY) ## Run those that let everything go wrong for a minute, or break a gateway on purpose
 	$(PYTEST) -m chaos
 
+bench: $(READY) ## Measure speed beside the alternatives (10 minutes; BENCH_SECONDS=1 for a trial of one)
+	$(BIN)/python -m bench $(if $(BENCH_SECONDS),--seconds $(BENCH_SECONDS)) $(if $(BENCH_OUT),--out $(BENCH_OUT))
+
 soak: $(READY) ## Kill, starve and cut off a gateway for SOAK_MINUTES (5), and check all that it promised
 	PYTHONPATH=tests$(if $(PYTHONPATH),:$(PYTHONPATH)) $(BIN)/python -m faults.soak --minutes $(or $(SOAK_MINUTES),5) \
 		$(if $(SOAK_SEED),--seed $(SOAK_SEED)) $(SOAK_OPTIONS)
