@@ -55,7 +55,7 @@ test: $(READY) ## Run the tests in parallel, with coverage
 test-aws: $(READY) $(EMULATOR)/.ready ## Run those that deploy to an emulator of AWS
 	$(PYTEST) -m aws
 
-test-faults: $(READY) ## Run those that let everything go wrong for a minute, or break a gateway on purpose
+test-faults: $(READY) ## Run those that kill, cut the power, let everything go wrong, or break a gateway on purpose
 	$(PYTEST) -m chaos
 
 bench: $(READY) ## Measure speed beside the alternatives (10 minutes; BENCH_SECONDS=1 for a trial of one)

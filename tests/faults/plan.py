@@ -84,7 +84,7 @@ def trial(broken: str = "", *, power: bool = False) -> Plan:
         broken: A promise that the gateway breaks on purpose.
         power: Each kill is a power cut.
     """
-    most = 4.0  # where a promise is broken, what is waited for may never be
+    most = 8.0  # where a promise is broken, what is waited for may never be
     errs = {"to": "errors", "times": 10_000, "paths": ["/generic-webhook-trigger/"]}
     steps = (
         Step(0.0, "wait", {"what": "delivered", "count": 20, "seconds": most}),

@@ -11,6 +11,8 @@ from contextlib import closing
 from statistics import median
 from typing import TYPE_CHECKING
 
+import pytest
+
 from spigot.practice import Phase, PracticeJenkins
 from spigot.web.limits import LARGE
 from support.checker import PERFECT, compare
@@ -20,7 +22,7 @@ from support.provider import SECRET, Line, Request, numbered
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pytest
+pytestmark = pytest.mark.chaos
 
 KILLS = 50
 SENDERS = 4

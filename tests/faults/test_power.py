@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from support.calls import Call
     from support.disk import Image
 
+pytestmark = pytest.mark.chaos
+
 SYNCS_TRIED = os.environ.get("POWER_SYNCS", "40")
 """At how many syncs the power fails; ``all`` for each of them."""
 

@@ -38,7 +38,7 @@ main()
 """
 """A Spigot that leaves it to the system when anything gets to the disk."""
 
-pytestmark = pytest.mark.usefixtures("tracing")
+pytestmark = [pytest.mark.chaos, pytest.mark.usefixtures("tracing")]
 
 
 def traced(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -133,3 +134,10 @@ def test_stores_and_web_do_not_know_each_other() -> None:
         other = {"stores": "spigot.web.", "web": "spigot.stores."}.get(name_of(path))
         if other:
             assert not any(each.startswith(other) for each in imports_of(path)), path
+
+
+def test_each_command_of_the_makefile_has_a_rule_and_says_what_it_does() -> None:
+    text = (ROOT.parents[1] / "Makefile").read_text("utf-8")
+    (names,) = re.findall(r"^\.PHONY: (.*)$", text, re.MULTILINE)
+    told = re.findall(r"^([a-z-]+):.*## ", text, re.MULTILINE)
+    assert sorted(names.split()) == sorted(told)
