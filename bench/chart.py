@@ -66,12 +66,12 @@ class Chart(NamedTuple):
             f"<rect width='{_WIDTH}' height='{_HEIGHT}' fill='#ffffff'/>",
             _text(_LEFT, 22, self.title, more="font-size='15' font-weight='bold'"),
             *self._axes(),
-            *self._targets(),
         ]
         styles = self._styles()
         for line in self.lines:
             parts += self._line(line, *styles[line.name])
-        return "\n".join([*parts, *_legend(styles), "</svg>", ""])
+        # Targets last: their words stay readable where a line passes.
+        return "\n".join([*parts, *self._targets(), *_legend(styles), "</svg>", ""])
 
     def _styles(self) -> dict[str, tuple[str, str]]:
         """Return the colour and the dashes of each line, by name."""

@@ -4,9 +4,10 @@
 
 The attacks, each against a gateway of its own that delivers to a practice Jenkins: ``none`` for
 comparison, ``slow`` (1,000 connections on which headers dribble), ``large`` (200 senders of 25 MiB
-at once, each of which tries again when it is refused), ``refused`` (requests that are read whole
-and refused, on 32 connections as fast as they are answered). The attacker, the gateway and Jenkins
-are processes of their own; the good sender signs real payloads and connects anew for each.
+at once, each of which tries again when it is refused), ``forged`` (bad signatures) and ``refused``
+(what names no provider), both read whole and refused, on 32 connections as fast as they are
+answered. The gateway checks signatures. It, the attacker and Jenkins are processes of their own;
+the good sender signs real payloads and connects anew for each.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import hmac
 import os
 import resource
 import subprocess
@@ -30,11 +32,13 @@ import uvloop
 from spigot.payloads import github_payloads
 from support.gateway import GatewayProcess
 from support.jenkins import JenkinsProcess
-from support.provider import github, send
+from support.provider import SECRET, github, send
 
 SLOW, LARGE, REFUSED = 1000, 200, 32
 SIZE = 25 * 1024 * 1024
 HEAD = b"POST /github-webhook/ HTTP/1.1\r\nHost: hooks.example\r\nX-GitHub-Event: push\r\n"
+CONFIGURATION = '[[hooks]]\npath = "/github-webhook/"\nsecret = "env:HOSTILE_SECRET"\n'
+ENVIRONMENT = {"LOG_LEVEL": "WARNING", "HOSTILE_SECRET": SECRET}
 
 
 def main() -> None:
@@ -63,8 +67,9 @@ def measure(name: str, seconds: float, rate: float) -> str:
     with (
         tempfile.TemporaryDirectory(prefix="spigot-bench-") as folder,
         closing(JenkinsProcess(Path(folder))) as jenkins,
-        closing(GatewayProcess(Path(folder), jenkins.url, {"LOG_LEVEL": "WARNING"})) as gateway,
+        closing(GatewayProcess(Path(folder), jenkins.url, ENVIRONMENT)) as gateway,
     ):
+        Path(folder, "spigot.toml").write_text(CONFIGURATION)
         jenkins.start()
         gateway.start()
         gateway.until(lambda status: bool(status["jenkins"] == "ready"))
@@ -135,13 +140,15 @@ async def slow(port: int, answers: Counter[str]) -> None:
 async def large(port: int, answers: Counter[str]) -> None:
     """Send large bodies on many connections."""
     block = os.urandom(1024 * 1024)
+    mark = hmac.digest(SECRET.encode(), block * (SIZE // len(block)), "sha256").hex().encode()
+    head = HEAD + b"X-Hub-Signature-256: sha256=%s\r\n" % mark
 
     async def push(number: int) -> None:
         while True:
             status = "cut"
             with contextlib.suppress(OSError):
                 reader, writer = await asyncio.open_connection("127.0.0.1", port)
-                writer.write(HEAD + b"X-GitHub-Delivery: %d\r\n" % number)
+                writer.write(head + b"X-GitHub-Delivery: %d\r\n" % number)
                 writer.write(b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % SIZE)
                 with contextlib.suppress(OSError):
                     for _ in range(SIZE // len(block)):
@@ -157,13 +164,20 @@ async def large(port: int, answers: Counter[str]) -> None:
     await asyncio.gather(*map(push, range(LARGE)))
 
 
+async def forged(port: int, answers: Counter[str]) -> None:
+    """Send what is signed wrongly, as fast as it is refused."""
+    await _flood(port, answers, HEAD)
+
+
 async def refused(port: int, answers: Counter[str]) -> None:
     """Send what names no provider, as fast as it is refused."""
+    await _flood(port, answers, b"POST /webhooks HTTP/1.1\r\nHost: hooks.example\r\n")
+
+
+async def _flood(port: int, answers: Counter[str], head: bytes) -> None:
     body = next(one.body for one in github_payloads() if 8000 < len(one.body) < 9000)
-    request = (
-        b"POST /webhooks HTTP/1.1\r\nHost: hooks.example\r\nContent-Type: application/json\r\n"
-        b"X-Hub-Signature-256: sha256=" + b"0" * 64 + b"\r\nContent-Length: %d\r\n\r\n" % len(body)
-    ) + body
+    head += b"Content-Type: application/json\r\nX-Hub-Signature-256: sha256=" + b"0" * 64
+    request = head + b"\r\nContent-Length: %d\r\n\r\n" % len(body) + body
 
     async def flood() -> None:
         while True:
@@ -171,15 +185,15 @@ async def refused(port: int, answers: Counter[str]) -> None:
                 reader, writer = await asyncio.open_connection("127.0.0.1", port)
                 while True:
                     writer.write(request)
-                    head = await reader.readuntil(b"\r\n\r\n")
-                    length = int(head.partition(b"content-length: ")[2].partition(b"\r")[0])
+                    answer = await reader.readuntil(b"\r\n\r\n")
+                    length = int(answer.partition(b"content-length: ")[2].partition(b"\r")[0])
                     await reader.readexactly(length)
-                    answers[head[9:12].decode()] += 1
+                    answers[answer[9:12].decode()] += 1
 
     await asyncio.gather(*(flood() for _ in range(REFUSED)))
 
 
-ATTACKS = {"none": none, "slow": slow, "large": large, "refused": refused}
+ATTACKS = {"none": none, "slow": slow, "large": large, "forged": forged, "refused": refused}
 
 
 if __name__ == "__main__":
