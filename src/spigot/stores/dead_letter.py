@@ -10,7 +10,7 @@ import re
 import uuid
 from typing import Any, NamedTuple
 
-_REFUSED = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_REFUSED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _REASON_LONGEST = 1000
 _MOVED = "SQS moved it here unseen: it was received too often without an end"
 
