@@ -47,7 +47,8 @@ quality: $(READY) ## Check style, form and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4
+# Three workers for two cores: a test waits for its gateway for much of its time.
+PYTEST := $(BIN)/python -m pytest -n 3
 
 test: $(READY) ## Run the tests in parallel, with coverage
 	$(PYTEST) -m "not aws and not chaos" --cov --cov-report term
