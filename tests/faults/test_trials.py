@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.chaos
 
-OPTIONS = Options(seconds=60.0, seed=1, rate=200, senders=2, lanes=8, refusable=0)
-TRACED = OPTIONS._replace(rate=60)
+OPTIONS = Options(seconds=60.0, seed=1, rate=200, senders=2, lanes=16, refusable=0)
+TRACED = OPTIONS._replace(rate=60, lanes=8)
 """Where each write is traced, to the byte."""
 
 
