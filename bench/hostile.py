@@ -29,16 +29,14 @@ from pathlib import Path
 
 import uvloop
 
+from bench import servers
 from spigot.payloads import github_payloads
-from support.gateway import GatewayProcess
 from support.jenkins import JenkinsProcess
 from support.provider import SECRET, github, send
 
 SLOW, LARGE, REFUSED = 1000, 200, 32
 SIZE = 25 * 1024 * 1024
 HEAD = b"POST /github-webhook/ HTTP/1.1\r\nHost: hooks.example\r\nX-GitHub-Event: push\r\n"
-CONFIGURATION = '[[hooks]]\npath = "/github-webhook/"\nsecret = "env:HOSTILE_SECRET"\n'
-ENVIRONMENT = {"LOG_LEVEL": "WARNING", "HOSTILE_SECRET": SECRET}
 
 
 def main() -> None:
@@ -67,9 +65,9 @@ def measure(name: str, seconds: float, rate: float) -> str:
     with (
         tempfile.TemporaryDirectory(prefix="spigot-bench-") as folder,
         closing(JenkinsProcess(Path(folder))) as jenkins,
-        closing(GatewayProcess(Path(folder), jenkins.url, ENVIRONMENT)) as gateway,
+        closing(servers.gateway(Path(folder), jenkins.url)) as gateway,
     ):
-        Path(folder, "spigot.toml").write_text(CONFIGURATION)
+        gateway.environment["LOG_LEVEL"] = "WARNING"
         jenkins.start()
         gateway.start()
         gateway.until(lambda status: bool(status["jenkins"] == "ready"))
