@@ -182,7 +182,7 @@ class Drain:
             except Exception as error:  # noqa: BLE001 - whoever obeys the valve must not end
                 _log.error("The drain could not look or hand out work; trying again", exc=error)
                 time.sleep(RETRY_SECONDS)
-            if self.flowing and self._seen < self._newest:
+            if self.flowing and self._unread:
                 time.sleep(BREATH)
                 continue
             self._wake.wait(self._dispatch.pause(LOOK_EVERY))
@@ -211,8 +211,9 @@ class Drain:
         self._guard.watch(closely=not flows)
         self._dispatch.let_flow(flows=flows)
         if flows:
-            self._read_places()
-            if self._seen >= self._newest:  # what waits on a path is known now
+            if self._unread:
+                self._read_places()
+            if not self._unread:  # what waits on a path is known now
                 self._dispatch.forget_idle_holds()
 
     def _look_at_jenkins(self, known: Readiness) -> bool:
@@ -265,13 +266,17 @@ class Drain:
             _log.info(f"Valve {valve.word}", reason=valve.reason, until=iso(valve.until))
             self._told = valve
 
+    @property
+    def _unread(self) -> bool:
+        """Whether there are places that were not read yet."""
+        return self._seen < self._newest
+
     def _read_places(self) -> None:
-        if self._seen < self._newest:
-            places = self._store.places_after(self._seen, CHUNK)
-            self._dispatch.add(places, backlog=self._backlog)
-            last = places[-1].position if places else 0
-            # What came since `newest` was read is in here too, and need not be read again.
-            self._seen = last if len(places) == CHUNK else max(last, self._newest)
+        places = self._store.places_after(self._seen, CHUNK)
+        self._dispatch.add(places, backlog=self._backlog)
+        last = places[-1].position if places else 0
+        # What came since `newest` was read is in here too, and need not be read again.
+        self._seen = last if len(places) == CHUNK else max(last, self._newest)
 
     def _rouse_dropped(self) -> None:
         """A sleeping head that a person dropped must not keep its lane asleep."""
