@@ -36,7 +36,7 @@ class Life(NamedTuple):
 
     Attributes:
         faults: What goes wrong by itself.
-        seconds: How long it lasts, unless it kills itself before.
+        seconds: How long it lasts, unless it kills itself before; None: until its last step.
         steps: What is done to it meanwhile.
         ends: How it ends: ``kill``, ``stop``, or ``stop, kill`` so many seconds later.
         grace: Those seconds.
@@ -46,7 +46,7 @@ class Life(NamedTuple):
     """
 
     faults: Faults
-    seconds: float
+    seconds: float | None
     steps: tuple[Step, ...] = ()
     ends: str = "kill"
     grace: float = 0.0
@@ -84,9 +84,9 @@ def trial(broken: str = "", *, power: bool = False) -> Plan:
         broken: A promise that the gateway breaks on purpose.
         power: Each kill is a power cut.
     """
-    # Without a power cut, all shall have been tried again (due within a second) before the kill; no
-    # count is ever so high. With one, much shall still wait.
-    backlog, last = (60, (60, 8.0)) if power else (240, (1 << 60, 2.0))
+    # Before a kill all shall have been tried again (due within a second), before a power cut much
+    # shall still wait.
+    backlog, pause = (60, 0.0) if power else (240, 2.0)
     most = 8.0  # where a promise is broken, what is waited for may never be
     errs = {"to": "errors", "times": 10_000, "paths": ["/generic-webhook-trigger/"]}
     steps = (
@@ -95,10 +95,10 @@ def trial(broken: str = "", *, power: bool = False) -> Plan:
         Step(0.0, "wait", {"what": "waiting", "count": backlog, "seconds": most}),
         Step(0.0, "phase", errs),
         Step(0.0, "wait", {"what": "failed", "count": 6, "seconds": most}),
-        Step(0.5, "phase", {"to": str(Phase.READY)}),
-        Step(0.0, "wait", {"what": "delivered", "count": last[0], "seconds": last[1]}),
+        Step(0.0, "phase", {"to": str(Phase.READY)}),
+        Step(pause, "wait", {"what": "delivered", "count": 60, "seconds": most}),
     )
-    life = Life(Faults(broken=broken, prune_every=0.2), 0.0, steps, direct=True)
+    life = Life(Faults(broken=broken, prune_every=0.2), None, steps, direct=True)
     return Plan(itertools.repeat(life, 2), (), power)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import random
 import signal
@@ -159,7 +160,7 @@ class Soak:
             self._note(began, "clock")
         for name in ("clock", "readonly"):
             self.did[name] += bool(getattr(faults, name))
-        end = began + life.seconds
+        end = math.inf if life.seconds is None else began + life.seconds
         for step in life.steps:
             if self._wait_for_end(min(end, time.monotonic() + step.after)) is not None:
                 break
@@ -168,7 +169,7 @@ class Soak:
                 mishap(gateway, step.how["seconds"])
             else:
                 self._do(step)
-        self._end(life, self._wait_for_end(end))
+        self._end(life, self._wait_for_end(0.0 if life.seconds is None else end))
 
     def _end(self, life: Life, status: int | None) -> None:
         gateway, how = self._gateway, ""
