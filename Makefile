@@ -47,19 +47,20 @@ quality: $(READY) ## Check style, form and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-PYTEST := $(BIN)/python -m pytest
-# A test waits for its gateway for much of its time; what runs five processes of its own does not.
-WORKERS := 3
-BUSY_WORKERS := 2
+# A worker that has nothing left to do takes tests from another: some take a thousand times as long.
+PYTEST := $(BIN)/python -m pytest --dist worksteal
+# A test waits for its gateway for much of its time; each of these makes a stack of its own.
+WORKERS := 4
+AWS_WORKERS := 3
 
 test: $(READY) ## Run the tests in parallel, with coverage
 	$(PYTEST) -n $(WORKERS) -m "not aws and not chaos" --cov --cov-report term
 
 test-aws: $(READY) $(EMULATOR)/.ready ## Run those that deploy to an emulator of AWS
-	$(PYTEST) -n $(BUSY_WORKERS) -m aws
+	$(PYTEST) -n $(AWS_WORKERS) -m aws
 
 test-faults: $(READY) ## Run those that kill, cut the power, let everything go wrong, or break a gateway on purpose
-	$(PYTEST) -n $(BUSY_WORKERS) -m chaos
+	$(PYTEST) -n $(WORKERS) -m chaos
 
 bench: $(READY) ## Measure speed beside the alternatives (10 minutes; BENCH_SECONDS=1 for a trial of one)
 	$(BIN)/python -m bench $(if $(BENCH_SECONDS),--seconds $(BENCH_SECONDS)) $(if $(BENCH_OUT),--out $(BENCH_OUT))

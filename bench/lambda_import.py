@@ -2,10 +2,10 @@
 
     .venv/bin/python -m bench.lambda_import [--runs 21]
 
-Each run is a fresh interpreter of the runtime's version (`.venv-aws`, which `make test` makes) that
-has imported awslambdaric already, as it has in Lambda. A package has no compiled files, so that
-compiling is part of it. Prints the packages' sizes and the processor time: the median, and the
-least, which says more where others use the machine.
+Each run is a fresh interpreter of the runtime's version (`.venv-aws`, which `make test-aws` makes)
+that has imported awslambdaric already, as in Lambda. A package has no compiled files, so
+that compiling is part of it. Prints the packages' sizes and the processor time: the median, and
+the least, which says more where others use the machine.
 """
 
 from __future__ import annotations

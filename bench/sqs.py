@@ -2,8 +2,9 @@
 
     .venv/bin/python -m bench.sqs [--webhooks 100] [--answer 0.1]
 
-Real payloads are put into a FIFO queue of the AWS emulator (`make test` installs it) and drained to
-a practice Jenkins that takes so many seconds to answer. Requests are counted as boto3 makes them.
+Real payloads are put into a FIFO queue of the AWS emulator (`make test-aws` installs it) and
+drained to a practice Jenkins that takes so many seconds to answer. Requests are counted as boto3
+makes them.
 """
 
 from __future__ import annotations

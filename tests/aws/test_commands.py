@@ -88,6 +88,7 @@ def json_of(command: str, *words: str) -> Any:
 def poison(stack: Deployed, jenkins: PracticeJenkins, number: int = 1) -> None:
     """Have webhooks kept that Jenkins refuses, and drain them: their signature is forged."""
     done("off", "--no-wait")
+    stack.rest()
     for at in range(number):
         body = json.dumps({"repository": {"full_name": "acme/widget"}, "number": at}).encode()
         signed = github("push", checks.PUSH, key=f"poison-{at}")
@@ -315,6 +316,7 @@ def test_a_large_body_is_shown_and_comes_back_by_a_replay(
 ) -> None:
     body = json.dumps({"noise": os.urandom(1_200_000).hex()}).encode()
     done("off", "--no-wait")
+    stack.rest()
     stack.send(github("push", checks.PUSH, key="large")._replace(body=body))
     done("on")
     drain(stack)
@@ -361,6 +363,7 @@ def test_one_that_cannot_be_taken_out_is_in_both_and_that_is_said(
     poison(stack, practice)
     (entry,) = json_of("list", "--state", "dead")
     done("off", "--no-wait")  # what waits again shall stay where it can be counted
+    stack.rest()
 
     def refused(*_: object) -> None:
         raise ClientError(

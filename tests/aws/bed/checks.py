@@ -60,6 +60,7 @@ def bears_injection(stack: Deployed, jenkins: PracticeJenkins) -> None:
 def queues(stack: Deployed, jenkins: PracticeJenkins) -> None:
     """While the valve is OFF, a webhook is in the queue when it is answered."""
     stack.toggle("OFF")
+    stack.rest()
     answer = stack.send(github("push", PUSH, target="/webhooks"))
     assert (answer.status, answer.body.get("status")) == (200, "stored"), answer
     assert jenkins.hooks == []

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import IO
 
 HOME = Path(os.environ.get("SPIGOT_AWS_EMULATOR") or Path(__file__).parents[3] / ".venv-aws")
-"""Its virtual environment, which `make test` makes: Lambdas run on its Python."""
+"""Its virtual environment, which `make test-aws` makes: Lambdas run on its Python."""
 
 PATIENCE = 90.0
 
@@ -52,7 +52,7 @@ class Emulator:
         if not program.is_file():
             pytest.fail(
                 f"The tests of the AWS stack need the emulator, and {program} is not there:"
-                " `make test` installs it.",
+                " `make test-aws` installs it.",
                 pytrace=False,
             )
         self._log = (self._folder / "emulator.log").open("wb")

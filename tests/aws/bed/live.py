@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any, Self
 
 import boto3
@@ -58,6 +59,18 @@ class Live:
         said = json.loads(answer["Payload"].read())
         assert "FunctionError" not in answer, said
         return said
+
+    def rest(self) -> None:
+        """Wait until every drain has ended that began before: one that was roused looks at the
+        valve every few seconds only, and one runs at a time."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            try:
+                self.functions.invoke(FunctionName=self.outputs["SendFromQueueName"], Payload=b"{}")
+            except self.functions.exceptions.TooManyRequestsException:
+                assert time.monotonic() < end, "a drain does not end"
+            else:
+                return
 
     def waiting(self) -> int:
         """Count the messages of the queue, those in somebody's hand included."""
