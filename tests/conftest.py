@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,12 @@ if TYPE_CHECKING:
 
 
 def pytest_configure() -> None:
-    """Undo what nohup and a shell's & do: what tests start must hear SIGHUP and SIGINT."""
+    """Be as a user's shell, whoever runs the tests.
+
+    What they start must hear SIGHUP and SIGINT, which nohup and a shell's & take from it, and
+    buffer what it prints.
+    """
+    os.environ.pop("PYTHONUNBUFFERED", None)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 

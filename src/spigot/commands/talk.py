@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -16,6 +17,20 @@ if TYPE_CHECKING:
 
 _PLAIN_EVERY = 10.0
 """Seconds between two lines where no bar can be drawn."""
+
+
+@contextlib.contextmanager
+def _whoever_hears() -> Iterator[None]:
+    """Go on when standard error is gone; what is said from then on goes nowhere.
+
+    What could not be written stays in Python's buffer, and would end the process with status 120.
+    """
+    try:
+        yield
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stderr.fileno())
+        os.close(nowhere)
 
 
 class Talk:
@@ -33,7 +48,7 @@ class Talk:
 
     def say(self, text: str) -> None:
         """Say a sentence, on a line of its own."""
-        with contextlib.suppress(OSError):
+        with _whoever_hears():
             if self._progress is not None:  # it stands above the bar
                 self._progress.console.print(text, markup=False, emoji=False, highlight=False)
             else:
@@ -59,17 +74,17 @@ class Talk:
         task = progress.add_task("", total=total)
 
         def draw(done: int) -> None:
-            with contextlib.suppress(OSError):
+            with _whoever_hears():
                 progress.update(task, completed=done, refresh=True)
 
         try:
-            with contextlib.suppress(OSError):
+            with _whoever_hears():
                 progress.start()
             self._progress = progress
             yield draw
         finally:
             self._progress = None
-            with contextlib.suppress(OSError):
+            with _whoever_hears():
                 progress.stop()
 
     def _lines(self, total: int) -> Callable[[int], None]:
