@@ -61,16 +61,21 @@ class Live:
         return said
 
     def rest(self) -> None:
-        """Wait until every drain has ended that began before: one that was roused looks at the
-        valve every few seconds only, and one runs at a time."""
-        end = time.monotonic() + PATIENCE
+        """Wait until every drain has ended that began before.
+
+        One that was roused looks at the valve every few seconds only. The template lets one run at
+        a time, which the emulator does not take from it.
+        """
+        name, end = self.outputs["SendFromQueueName"], time.monotonic() + PATIENCE
+        self.functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1)
         while True:
             try:
-                self.functions.invoke(FunctionName=self.outputs["SendFromQueueName"], Payload=b"{}")
+                self.functions.invoke(FunctionName=name, Payload=b"{}")
             except self.functions.exceptions.TooManyRequestsException:
                 assert time.monotonic() < end, "a drain does not end"
             else:
-                return
+                break
+        self.functions.delete_function_concurrency(FunctionName=name)
 
     def waiting(self) -> int:
         """Count the messages of the queue, those in somebody's hand included."""
