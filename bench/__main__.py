@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench import backlog, drain, intake, latency, machine, plan, report
+from bench import backlog, drain, intake, latency, machine, plan, report, stalls
 from bench.results import COMMITTED, TRIAL, Results
 
 
@@ -25,7 +25,10 @@ def main() -> None:
     began = time.monotonic()
     found = {
         "date": time.strftime("%Y-%m-%d"),
-        "machine": machine.describe(Path(tempfile.gettempdir())),
+        "machine": {
+            **machine.describe(Path(tempfile.gettempdir())),
+            "by itself": str(stalls.measure(chosen.seconds)),
+        },
         "plan": chosen._asdict(),
         "intake": intake.measure(chosen),
         "latency": latency.measure(chosen),

@@ -4,11 +4,13 @@
 
 Stores with 10,000, 100,000 and 1,000,000 of GitHub's own payloads in 500 lanes are filled once. In
 each round a gateway starts on an empty one and on each of them, takes in at 32 connections with its
-valve OFF, and then lets the backlog flow to a bare target for a while.
+valve OFF, and lets the backlog flow to a bare target for a while: at once, and again when it has
+read where all of it waits, as it has in an outage that takes some seconds.
 """
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 from pathlib import Path
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 
 COUNTS = (10_000, 100_000, 1_000_000)
 LANES = 500
+
+READ = 50_000
+"""So many places a second are read while nothing flows."""
 
 
 def measure(plan: Plan, counts: Sequence[int] = ()) -> dict[str, Any]:
@@ -51,16 +56,17 @@ def measure(plan: Plan, counts: Sequence[int] = ()) -> dict[str, Any]:
         for number in range(plan.rounds):
             for count, folder in folders.items():
                 plan.say(f"backlog {number + 1}: {count}")
-                found = _measure(folder, load, plan.seconds)
-                if not count:
-                    del found["drain"]  # it is of what came a moment ago
+                found = _measure(folder, load, count, plan.seconds)
+                if not count:  # what flows came a moment ago
+                    del found["drain"], found["at once"]
                 for what, figure in found.items():
                     rows[count].setdefault(what, []).append(round(figure, 3))
     return {"rows": list(rows.values()), "left out": []}
 
 
-def _measure(folder: Path, load: Wrk, seconds: int) -> dict[str, float]:
+def _measure(folder: Path, load: Wrk, waiting: int, seconds: int) -> dict[str, float]:
     servers.turn(folder / "data", on=False)
+    os.sync()  # what was written before this is not measured
     with running_target(folder) as behind:
         gateway = servers.gateway(folder, f"http://127.0.0.1:{behind}")
         try:
@@ -72,6 +78,8 @@ def _measure(folder: Path, load: Wrk, seconds: int) -> dict[str, float]:
             asked = time.perf_counter()
             gateway.status()
             asked = time.perf_counter() - asked
+            at_once = flow(gateway, behind, seconds)
+            time.sleep(waiting / READ)
             flowed = flow(gateway, behind, seconds)
         finally:
             gateway.close()
@@ -82,6 +90,7 @@ def _measure(folder: Path, load: Wrk, seconds: int) -> dict[str, float]:
         "intake": taken.rate,
         "p99": taken.p99,
         "status": asked * 1000,
+        "at once": at_once["later"],
         "drain": flowed["later"],
         "memory": flowed["memory"],
     }

@@ -180,7 +180,9 @@ _FLOWS = ("rate", "later", "cpu", "memory")
 
 def backlog(run: Results) -> str:
     """Return the table of the backlogs."""
-    whats = ("start", "first", "intake", "p99", "status", "drain", "held", "memory", "disk")
+    whats = (
+        "start", "first", "intake", "p99", "status", "at once", "drain", "held", "memory", "disk",
+    )  # fmt: skip
     rows = [
         [
             f"{row['waiting']:,}",
@@ -190,7 +192,8 @@ def backlog(run: Results) -> str:
     ]
     heads = [
         "waiting", "start ms", "first answer ms", "intake per second", "its p99 ms", "status ms",
-        "drain per second", "memory at the start MB", "at most MB", "disk bytes each",
+        "drain per second, at once", "when all places are read",
+        "memory at the start MB", "at most MB", "disk bytes each",
     ]  # fmt: skip
     return _table(heads, rows)
 

@@ -7,6 +7,7 @@ tens of deliveries at a time, not thousands.
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -42,8 +43,14 @@ LOOK_EVERY = 0.05
 CHUNK = 1000
 """Places read from the store in one look: after a restart with many, deliveries go on between."""
 
+ALL = sys.maxsize
+"""A position behind every webhook."""
+
 BREATH = 0.002
-"""Seconds between two looks while places are left to be read."""
+"""Seconds between two looks while places are left to be read: lanes wait for that."""
+
+CALM = 0.02
+"""The same while nothing flows, and nobody waits but who hands webhooks in: a million in 20 s."""
 
 FAULT_SECONDS = 60.0
 """Seconds until a webhook is tried again on which something failed inside Spigot."""
@@ -185,7 +192,7 @@ class Drain:
             if self.flowing and self._unread:
                 time.sleep(BREATH)
                 continue
-            self._wake.wait(self._dispatch.pause(LOOK_EVERY))
+            self._wake.wait(self._dispatch.pause(CALM if self._unread else LOOK_EVERY))
             self._wake.clear()
 
     def _look(self) -> None:
@@ -210,11 +217,10 @@ class Drain:
                 self._guard.look()
         self._guard.watch(closely=not flows)
         self._dispatch.let_flow(flows=flows)
-        if flows:
-            if self._unread:
-                self._read_places()
-            if not self._unread:  # what waits on a path is known now
-                self._dispatch.forget_idle_holds()
+        if self._unread:  # also while nothing flows, so that little is left to be read when it does
+            self._read_places(backlog=self._backlog if flows else ALL)
+        if flows and not self._unread:  # what waits on a path is known now
+            self._dispatch.forget_idle_holds()
 
     def _look_at_jenkins(self, known: Readiness) -> bool:
         """Take in that Jenkins is back, has restarted, has a long queue, or lets attempts hang.
@@ -271,9 +277,9 @@ class Drain:
         """Whether there are places that were not read yet."""
         return self._seen < self._newest
 
-    def _read_places(self) -> None:
+    def _read_places(self, backlog: int) -> None:
         places = self._store.places_after(self._seen, CHUNK)
-        self._dispatch.add(places, backlog=self._backlog)
+        self._dispatch.add(places, backlog=backlog)
         last = places[-1].position if places else 0
         # What came since `newest` was read is in here too, and need not be read again.
         self._seen = last if len(places) == CHUNK else max(last, self._newest)

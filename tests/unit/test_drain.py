@@ -125,6 +125,33 @@ def test_of_many_that_wait_some_are_read_between_two_looks_at_the_valve(clock: H
     assert set(drain.holds) == {"/last/"}, "a hold was lifted before all that waits was known"
 
 
+def test_what_waits_is_read_while_nothing_flows_too_and_counts_as_backlog(
+    clock: HandClock,
+) -> None:
+    class Shut(Holding):
+        valve = ValveRow(on=False)
+
+        def changed(self) -> bool:
+            return True
+
+        def signs(self) -> Signs:
+            return super().signs()._replace(valve=self.valve)
+
+    store = Shut(CHUNK)
+    drain = Drain(
+        store, cast("None", object()), quiet_guard(), clock, pace=Pace(1), meters=Meters()  # type: ignore[arg-type]
+    )  # fmt: skip
+    drain._look()
+    assert (drain.flowing, drain._unread) == (False, False)
+    store.valve = ValveRow(on=True)
+    drain._look()
+    store.places.append(Place(CHUNK + 1, "new", "/path/", 0.0, 0.0, 0))
+    drain._look()
+    job = drain._take()
+    assert job is not None
+    assert job.lane == "new", "a live webhook has its turn before the backlog"
+
+
 def test_a_job_for_which_there_is_no_thread_is_not_lost(
     drain: Drain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
