@@ -4,13 +4,16 @@
 
 Stores with 10,000, 100,000 and 1,000,000 of GitHub's own payloads in 500 lanes are filled once. In
 each round a gateway starts on an empty one and on each of them, takes in at 32 connections with its
-valve OFF, and lets the backlog flow to a bare target for a while: at once, and again when it has
-read where all of it waits, as it has in an outage that takes some seconds.
+valve OFF, second by second in turn with another one on an empty store, and lets the backlog flow to
+a bare target for a while: at once, and again when it has read where all of it waits, as it has in
+an outage that takes some seconds.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
+import statistics
 import tempfile
 import time
 from pathlib import Path
@@ -24,7 +27,9 @@ from bench.process import target as running_target
 from bench.wrk import Wrk
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+
+    from support.gateway import GatewayProcess
 
 COUNTS = (10_000, 100_000, 1_000_000)
 LANES = 500
@@ -54,17 +59,34 @@ def measure(plan: Plan, counts: Sequence[int] = ()) -> dict[str, Any]:
                 rows[count]["filled"] = [round(fill(folder / "data", count, LANES), 1)]
                 rows[count]["disk"] = [round(_bytes(folder / "data") / count, 1)]
         for number in range(plan.rounds):
-            for count, folder in folders.items():
-                plan.say(f"backlog {number + 1}: {count}")
-                found = _measure(folder, load, count, plan.seconds)
-                if not count:  # what flows came a moment ago
-                    del found["drain"], found["at once"]
-                for what, figure in found.items():
-                    rows[count].setdefault(what, []).append(round(figure, 3))
+            with _empty(Path(name) / f"empty-{number}") as empty:
+                for count, folder in folders.items():
+                    plan.say(f"backlog {number + 1}: {count}")
+                    found = _measure(folder, load, count, plan.seconds, empty)
+                    if not count:  # what flows came a moment ago
+                        del found["drain"], found["at once"]
+                    for what, figure in found.items():
+                        rows[count].setdefault(what, []).append(round(figure, 3))
     return {"rows": list(rows.values()), "left out": []}
 
 
-def _measure(folder: Path, load: Wrk, waiting: int, seconds: int) -> dict[str, float]:
+@contextlib.contextmanager
+def _empty(folder: Path) -> Iterator[GatewayProcess]:
+    """Run a gateway on a store that was empty when it started, its valve OFF."""
+    folder.mkdir()
+    servers.turn(folder / "data", on=False)
+    with running_target(folder) as behind:
+        gateway = servers.gateway(folder, f"http://127.0.0.1:{behind}")
+        gateway.start()
+        try:
+            yield gateway
+        finally:
+            gateway.close()
+
+
+def _measure(
+    folder: Path, load: Wrk, waiting: int, seconds: int, empty: GatewayProcess
+) -> dict[str, float]:
     servers.turn(folder / "data", on=False)
     os.sync()  # what was written before this is not measured
     with running_target(folder) as behind:
@@ -74,7 +96,9 @@ def _measure(folder: Path, load: Wrk, waiting: int, seconds: int) -> dict[str, f
             held = machine.memory(gateway.pid)
             one = sender.send(gateway.port, load.wires, rate=1, seconds=1, prefix="first")
             (first,) = one.answered.values()
-            taken = load.run(gateway.port, 32, seconds)
+            turns = [
+                (load.run(gateway.port, 32, 1), load.run(empty.port, 32, 1)) for _ in range(seconds)
+            ]
             asked = time.perf_counter()
             gateway.status()
             asked = time.perf_counter() - asked
@@ -87,8 +111,9 @@ def _measure(folder: Path, load: Wrk, waiting: int, seconds: int) -> dict[str, f
         "start": start * 1000,
         "held": held / 1e6,
         "first": first * 1000,
-        "intake": taken.rate,
-        "p99": taken.p99,
+        "intake": statistics.mean(taken.rate for taken, _ in turns),
+        "beside empty": sum(taken.rate for taken, _ in turns) / sum(on.rate for _, on in turns),
+        "p99": max(taken.p99 for taken, _ in turns),
         "status": asked * 1000,
         "at once": at_once["later"],
         "drain": flowed["later"],
