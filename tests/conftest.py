@@ -11,6 +11,7 @@ import pytest
 from aws.bed.emulator import Emulator
 from spigot.practice import PracticeJenkins
 from support.gateway import GatewayProcess
+from support.loading import Loader
 from support.phases import Row, table
 from support.provider import SECRET
 
@@ -42,6 +43,12 @@ def gateway(tmp_path: Path, jenkins: PracticeJenkins) -> Iterator[GatewayProcess
     """A gateway in front of it, started."""
     with GatewayProcess(tmp_path, jenkins.url) as gateway:
         yield gateway
+
+
+@pytest.fixture
+def loaded(tmp_path: Path) -> Loader:
+    """Loads settings in a directory of the test's own."""
+    return Loader(tmp_path)
 
 
 @pytest.fixture(scope="session")
