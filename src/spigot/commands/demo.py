@@ -153,7 +153,7 @@ def _print(tally: Tally) -> None:
         ("lost", tally.lost, True),
         ("changed on the way", tally.changed, True),
         ("out of order in their repository", tally.out_of_order, True),
-        ("duplicates", tally.duplicates, False),
+        ("sent again: Jenkins may have forgotten what it took last", tally.duplicates, False),
     ]
     click.echo()
     lines = table((Column(""), Column("")), [(f"{n:6}", name) for name, n, _ in rows], None)[1:]
