@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
+import boto3
 import pytest
 
 import package
+from aws.bed import desk
 from aws.bed.deployed import ROOT, Deployed
+from spigot.aws import letters
+from spigot.aws.rule import DrainRule
+from spigot.aws.toggle import turn
+from spigot.aws.valve import StageValve
 from spigot.practice import PracticeJenkins
 from spigot.practice.pages import Phase
 from support.provider import SECRET
@@ -51,6 +58,33 @@ def deployed(
     """The stack, deployed."""
     with Deployed("spigot", practice.url, dist) as deployed:
         yield deployed
+
+
+@pytest.fixture(scope="session")
+def of_the_commands(
+    emulator: Emulator,  # noqa: ARG001
+    practice: PracticeJenkins,
+    dist: Path,
+) -> Iterator[Deployed]:
+    """A stack for the commands: the drains that they rouse may go on for a while."""
+    with Deployed(desk.NAME, practice.url, dist) as deployed:
+        yield deployed
+
+
+@pytest.fixture
+def commanded(
+    of_the_commands: Deployed, practice: PracticeJenkins, monkeypatch: pytest.MonkeyPatch
+) -> Deployed:
+    """The same as if it were new, but for what is known of Jenkins."""
+    # The emulator has one server: nothing is gained by asking it for a second.
+    monkeypatch.setattr(letters, "LONG_POLL", 0)
+    outputs = of_the_commands.outputs
+    stage = StageValve(boto3.client("apigateway"), outputs["ApiId"])
+    turn(stage, DrainRule(boto3.client("events"), outputs["RuleName"]), on=True, now=time.time())
+    of_the_commands.empty()
+    practice.phase = Phase.READY
+    practice.clear()
+    return of_the_commands
 
 
 @pytest.fixture
