@@ -167,8 +167,14 @@ class Dispatch:
     def back(self, job: Job) -> None:
         """Take a job back as it was: no attempt was made."""
         with self._lock:
+            self._stayed(job)
             self._lines.back(job, self._clock.monotonic())
-            self._slots.leave(job.position)
+
+    def _stayed(self, job: Job) -> None:
+        """Nothing went to Jenkins: the next need not keep a distance from it."""
+        self._slots.leave(job.position)
+        self._pace.stayed()
+        self._lines.unsent(job.lane)
 
     def again(self, job: Job, seconds: float) -> None:
         """Take a job back for so long: it failed inside Spigot."""
@@ -180,7 +186,7 @@ class Dispatch:
     def gone(self, job: Job) -> None:
         """Hear that a webhook waits no more: a person dropped it."""
         with self._lock:
-            self._slots.leave(job.position)
+            self._stayed(job)
             self._lines.ended(job, self._clock.monotonic())
 
     def settled(self, job: Job, attempt: Attempt, *, failed_before: bool = False) -> bool:

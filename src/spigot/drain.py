@@ -218,6 +218,8 @@ class Drain:
         self._guard.watch(closely=not flows)
         self._dispatch.let_flow(flows=flows)
         if self._unread:  # also while nothing flows, so that little is left to be read when it does
+            if not flows:
+                self._on_state()  # whoever waits for rest hears of it even if reading fails
             self._read_places(backlog=self._backlog if flows else ALL)
         if flows and not self._unread:  # what waits on a path is known now
             self._dispatch.forget_idle_holds()
@@ -253,7 +255,7 @@ class Drain:
                 for places in self._store.recall(since, until, repeat_is_harmless):
                     known = [place for place in places if place.position <= self._seen]
                     # The others are still to be read.
-                    self._dispatch.add(known, backlog=self._backlog)
+                    self._dispatch.add(known, backlog=ALL)
                     _log.info(
                         "Jenkins has restarted: what it may have forgotten is delivered once more",
                         webhooks=len(places),

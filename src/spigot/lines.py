@@ -135,6 +135,10 @@ class Lines:
         self._sent[repository] = tick
         return tick
 
+    def unsent(self, lane: str) -> None:
+        """What was taken from a lane did not go: its repository may have its next at once."""
+        self._sent.pop(lane.partition(" ")[2], None)
+
     def settled(self, job: Job, decision: Decision, now: float, tick: float) -> bool:
         """Carry out here what was decided: who is the head, and what of its path is held.
 

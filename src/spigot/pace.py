@@ -73,6 +73,11 @@ class Pace:
         return 1 if self.queue_is_long else self._window
 
     @property
+    def _between(self) -> float:
+        """Seconds from one to the next."""
+        return max(self._gap, QUEUE_GAP) if self.queue_is_long else self._gap
+
+    @property
     def next_tick(self) -> float:
         """When the next may go, a tick; in the past if it may go at once."""
         return self._next
@@ -87,10 +92,13 @@ class Pace:
 
     def went(self, tick: float) -> None:
         """Hear that one goes now."""
-        gap = max(self._gap, QUEUE_GAP) if self.queue_is_long else self._gap
-        if gap:
+        if gap := self._between:
             # Who came a little late catches up, so that the average is the rate.
             self._next = max(self._next, tick - min(gap, _CATCH_UP)) + gap
+
+    def stayed(self) -> None:
+        """Hear that the one that went last did not go after all."""
+        self._next -= self._between
 
     def answered_well(self, path: str, took: float) -> None:
         """Hear that Jenkins answered.

@@ -53,6 +53,26 @@ def test_it_is_up_when_the_rate_lets_the_next_go(clock: HandClock) -> None:
     assert 0.0 < dispatch.pause(MOST) <= 0.02
 
 
+@pytest.mark.parametrize("queue_is_long", [False, True])
+def test_what_was_dropped_or_could_not_go_costs_no_rate_and_no_gap(
+    clock: HandClock, queue_is_long: bool
+) -> None:
+    dispatch = Dispatch(clock, Pace(4, rate=10), gap=60.0)
+    dispatch.let_flow(flows=True)
+    dispatch.look(queue_is_long=queue_is_long)
+    dispatch.add([place(number, "/p acme/app", clock=clock) for number in range(1, 101)], backlog=0)
+    for position in range(1, 100):
+        job = dispatch.take(State.READY)
+        assert job is not None
+        assert job.position == position
+        dispatch.gone(job)
+    job = dispatch.take(State.READY)
+    assert job is not None
+    dispatch.back(job)
+    assert dispatch.take(State.READY) == job
+    assert dispatch.take(State.READY) is None
+
+
 def test_what_is_due_and_may_not_go_keeps_it_no_busier(
     dispatch: Dispatch, clock: HandClock
 ) -> None:

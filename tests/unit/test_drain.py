@@ -152,6 +152,48 @@ def test_what_waits_is_read_while_nothing_flows_too_and_counts_as_backlog(
     assert job.lane == "new", "a live webhook has its turn before the backlog"
 
 
+def test_what_jenkins_forgot_is_backlog_after_a_start_too(clock: HandClock) -> None:
+    class Forgotten(Holding):
+        def recall(self, *_: object) -> list[list[Place]]:
+            return [[Place(1, "forgotten", "/path/", 0.0, 0.0, 0, recalled=True)]]
+
+    guard, store = quiet_guard(), Forgotten(2)
+    store.places = [Place(2, "waits", "/path/", 0.0, 0.0, 0)]
+    guard.has_asked = False  # nothing flows before Jenkins was asked
+    guard.recalled = lambda _: setattr(guard, "readiness", guard.readiness._replace(restart=None))
+    drain = Drain(
+        store, cast("None", object()), guard, clock, pace=Pace(1), meters=Meters(), recall=30.0  # type: ignore[arg-type]
+    )  # fmt: skip
+    drain._look()
+    guard.readiness, guard.has_asked = guard.readiness._replace(restart=Restart(0.0, 1.0)), True
+    drain._look()
+    store.places.append(Place(3, "new", "/path/", 0.0, 0.0, 0))
+    drain._stale, drain._newest = False, 3
+    drain._read_places(backlog=drain._backlog)
+    job = drain._take()
+    assert job is not None
+    assert job.lane == "new", "a live webhook has its turn before the backlog"
+
+
+def test_that_all_rests_is_told_even_if_what_waits_cannot_be_read(clock: HandClock) -> None:
+    class Damaged(Holding):
+        def signs(self) -> Signs:
+            return super().signs()._replace(valve=ValveRow(on=False, version=7))
+
+        def places_after(self, *_: int) -> list[Place]:
+            raise StoreError("the database is damaged")
+
+    told: list[int | None] = []
+    drain = Drain(
+        Damaged(1), cast("None", object()), quiet_guard(), clock, pace=Pace(1), meters=Meters(),  # type: ignore[arg-type]
+        on_state=lambda: told.append(watched.resting),
+    )  # fmt: skip
+    watched = drain
+    with pytest.raises(StoreError):
+        drain._look()
+    assert told == [7]
+
+
 def test_a_job_for_which_there_is_no_thread_is_not_lost(
     drain: Drain, monkeypatch: pytest.MonkeyPatch
 ) -> None:

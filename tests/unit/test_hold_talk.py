@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import errno
+import contextlib
+import os
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
 
 from spigot.commands.talk import Talk
 from support.stores import HandClock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def test_a_sentence_is_one_line_on_standard_error_as_it_stands(
@@ -45,17 +50,42 @@ def test_on_a_terminal_the_bar_is_drawn(
     assert "Jenkins: 503, starting\n" in drawn
 
 
+@contextlib.contextmanager
+def heard(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """Have a pipe as standard error; yields the end from which it is read."""
+    out, into = os.pipe()
+    os.set_blocking(into, False)
+    with os.fdopen(into, "w", encoding="utf-8") as stderr, monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", stderr)
+        yield out
+
+
 @pytest.mark.parametrize("terminal", [False, True])
 def test_who_does_not_hear_it_keeps_nobody_from_going_on(
     terminal: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def gone(_: str) -> int:
-        raise OSError(errno.EIO if terminal else errno.EPIPE, "gone")
+    with heard(monkeypatch) as out:
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+        os.close(out)
+        talk = Talk()
+        talk.say("Valve ON.")
+        with talk.bar(3) as show:
+            show(1)
+            talk.say("Jenkins: 503, starting")
+        sys.stderr.flush()  # as Python does at the end: nothing is left that fails
 
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
-    monkeypatch.setattr(sys.stderr, "write", gone)
-    talk = Talk()
-    talk.say("Valve ON.")
-    with talk.bar(3) as show:
-        show(1)
-        talk.say("Jenkins: 503, starting")
+
+def test_what_could_not_be_said_for_a_moment_is_said_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with heard(monkeypatch) as out:
+        with contextlib.suppress(BlockingIOError):
+            for _ in range(10_000):
+                os.write(sys.stderr.fileno(), b"." * 4096)
+        talk = Talk()
+        talk.say("Valve OFF.")
+        os.read(out, 1024**2)
+        talk.say("Valve ON.")
+        sys.stderr.flush()
+        assert os.read(out, 65536) == b"Valve OFF.\nValve ON.\n"
+        os.close(out)

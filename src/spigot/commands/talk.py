@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -18,19 +20,23 @@ if TYPE_CHECKING:
 _PLAIN_EVERY = 10.0
 """Seconds between two lines where no bar can be drawn."""
 
+_GONE = (errno.EPIPE, errno.EIO)
+"""What it means that nobody will read standard error any more: a pipe, a terminal."""
+
 
 @contextlib.contextmanager
 def _whoever_hears() -> Iterator[None]:
-    """Go on when standard error is gone; what is said from then on goes nowhere.
+    """Go on when standard error cannot be written; if it is gone, all goes nowhere from then on.
 
     What could not be written stays in Python's buffer, and would end the process with status 120.
+    A full disk may have room again, and then it is written.
     """
     try:
         yield
-    except OSError:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stderr.fileno())
-        os.close(nowhere)
+    except OSError as error:
+        if error.errno in _GONE:
+            with contextlib.suppress(OSError), Path(os.devnull).open("wb") as nowhere:
+                os.dup2(nowhere.fileno(), sys.stderr.fileno())
 
 
 class Talk:
