@@ -12,6 +12,7 @@ purpose.)
 from __future__ import annotations
 
 import contextlib
+import os
 import tempfile
 import time
 from pathlib import Path
@@ -41,6 +42,7 @@ def measure(plan: Plan) -> dict[str, Any]:
         ways[servers.NGINX] = _nginx
     with tempfile.TemporaryDirectory(prefix="spigot-bench-") as name:
         for number in range(plan.rounds):
+            os.sync()  # what was written before this is not measured
             with contextlib.ExitStack() as stack:
                 running: dict[str, tuple[int, int]] = {}
                 for way, serve in ways.items():
