@@ -25,6 +25,7 @@ from bench.filler import fill
 from bench.plan import Plan, parser, plan, show_rows
 from bench.process import target as running_target
 from bench.wrk import Wrk
+from spigot.drain import CALM, CHUNK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 COUNTS = (10_000, 100_000, 1_000_000)
 LANES = 500
 
-READ = 50_000
+READ = CHUNK / CALM
 """So many places a second are read while nothing flows."""
 
 
@@ -75,13 +76,11 @@ def _empty(folder: Path) -> Iterator[GatewayProcess]:
     """Run a gateway on a store that was empty when it started, its valve OFF."""
     folder.mkdir()
     servers.turn(folder / "data", on=False)
-    with running_target(folder) as behind:
-        gateway = servers.gateway(folder, f"http://127.0.0.1:{behind}")
-        gateway.start()
-        try:
-            yield gateway
-        finally:
-            gateway.close()
+    with (
+        running_target(folder) as behind,
+        servers.gateway(folder, f"http://127.0.0.1:{behind}") as gateway,
+    ):
+        yield gateway
 
 
 def _measure(

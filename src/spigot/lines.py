@@ -125,7 +125,7 @@ class Lines:
 
     def _due_by_gap(self, lane: str, tick: float) -> float:
         """Return when a lane's repository may have its next; if that is now, count it as sent."""
-        repository = lane.partition(" ")[2]
+        repository = _repository(lane)
         if not (self._gap and repository):
             return tick
         while self._sent and next(iter(self._sent.values())) + self._gap <= tick:
@@ -137,7 +137,7 @@ class Lines:
 
     def unsent(self, lane: str) -> None:
         """What was taken from a lane did not go: its repository may have its next at once."""
-        self._sent.pop(lane.partition(" ")[2], None)
+        self._sent.pop(_repository(lane), None)
 
     def settled(self, job: Job, decision: Decision, now: float, tick: float) -> bool:
         """Carry out here what was decided: who is the head, and what of its path is held.
@@ -297,3 +297,8 @@ class Lines:
                 line = self._lanes[key]
                 if line.state == "asleep" and line.due <= tick:
                     self.rouse(key, line.first, tick)  # an alarm of an earlier sleep wakes nobody
+
+
+def _repository(lane: str) -> str:
+    """Return the repository of a lane; empty if it has none."""
+    return lane.partition(" ")[2]

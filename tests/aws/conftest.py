@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from spigot.practice.pages import Phase
 from support.provider import SECRET
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from aws.bed.emulator import Emulator
@@ -50,25 +51,34 @@ def practice() -> Iterator[PracticeJenkins]:
 
 
 @pytest.fixture(scope="session")
-def deployed(
+def deploy(
     emulator: Emulator,  # noqa: ARG001
     practice: PracticeJenkins,
     dist: Path,
-) -> Iterator[Deployed]:
-    """The stack, deployed."""
-    with Deployed("spigot", practice.url, dist) as deployed:
-        yield deployed
+) -> Iterator[Callable[[str], Deployed]]:
+    """Deploys a stack of the real Lambdas by the name that it is called with."""
+    with contextlib.ExitStack() as stacks:
+        yield lambda name: stacks.enter_context(Deployed(name, practice.url, dist))
 
 
 @pytest.fixture(scope="session")
-def of_the_commands(
-    emulator: Emulator,  # noqa: ARG001
-    practice: PracticeJenkins,
-    dist: Path,
-) -> Iterator[Deployed]:
+def deployed(deploy: Callable[[str], Deployed]) -> Deployed:
+    """The stack, deployed."""
+    return deploy("spigot")
+
+
+@pytest.fixture(scope="session")
+def of_the_commands(deploy: Callable[[str], Deployed]) -> Deployed:
     """A stack for the commands: the drains that they rouse may go on for a while."""
-    with Deployed(desk.NAME, practice.url, dist) as deployed:
-        yield deployed
+    return deploy(desk.NAME)
+
+
+def _as_new(deployed: Deployed, practice: PracticeJenkins) -> Deployed:
+    """Let nothing be kept, and Jenkins be ready and without visitors."""
+    deployed.empty()
+    practice.phase = Phase.READY
+    practice.clear()
+    return deployed
 
 
 @pytest.fixture
@@ -81,17 +91,11 @@ def commanded(
     outputs = of_the_commands.outputs
     stage = StageValve(boto3.client("apigateway"), outputs["ApiId"])
     turn(stage, DrainRule(boto3.client("events"), outputs["RuleName"]), on=True, now=time.time())
-    of_the_commands.empty()
-    practice.phase = Phase.READY
-    practice.clear()
-    return of_the_commands
+    return _as_new(of_the_commands, practice)
 
 
 @pytest.fixture
 def stack(deployed: Deployed, practice: PracticeJenkins) -> Deployed:
     """The stack as if it were new: the valve ON, nothing kept, Jenkins ready."""
     deployed.toggle("ON")
-    deployed.empty()
-    practice.phase = Phase.READY
-    practice.clear()
-    return deployed
+    return _as_new(deployed, practice)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -39,6 +39,16 @@ def quiet_guard() -> SimpleNamespace:
     )
 
 
+def drain_of(
+    store: object, clock: HandClock, guard: SimpleNamespace | None = None, **more: Any
+) -> Drain:
+    """Return a drain of a store that makes no attempts; ready to look, not started."""
+    delivery = cast("None", object())
+    return Drain(
+        store, delivery, guard or quiet_guard(), clock, pace=Pace(1), meters=Meters(), **more  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
 class Failing:
     """A store that tells of a change once, and fails when it is asked what changed."""
 
@@ -61,9 +71,7 @@ class Failing:
 
 
 def test_a_change_that_could_not_be_read_is_read_at_the_next_look(clock: HandClock) -> None:
-    nobody = cast("None", object())
-    guard = quiet_guard()
-    drain = Drain(Failing(), nobody, guard, clock, pace=Pace(1), meters=Meters())  # type: ignore[arg-type]
+    drain = drain_of(Failing(), clock)
     with pytest.raises(StoreError):
         drain._look()
     drain._look()
@@ -91,6 +99,13 @@ class Holding(Failing):
         return []
 
 
+class Changing(Holding):
+    """The same, with something new at each look."""
+
+    def changed(self) -> bool:
+        return True
+
+
 def test_that_a_restart_was_dealt_with_is_on_record_before_anything_flows(
     clock: HandClock,
 ) -> None:
@@ -101,21 +116,18 @@ def test_that_a_restart_was_dealt_with_is_on_record_before_anything_flows(
         guard.readiness = guard.readiness._replace(restart=None)
 
     guard.recalled = recalled
-    drain = Drain(
-        Holding(1), cast("None", object()), guard, clock, pace=Pace(1), meters=Meters(),  # type: ignore[arg-type]
+    watched: Drain = drain_of(
+        Holding(1), clock, guard,
         recall=30.0, on_state=lambda: told.append((watched.flowing, guard.readiness.restart)),
     )  # fmt: skip
-    watched = drain
-    drain._look()
+    watched._look()
     assert told == [(False, None)]
-    assert drain.flowing
+    assert watched.flowing
 
 
 def test_of_many_that_wait_some_are_read_between_two_looks_at_the_valve(clock: HandClock) -> None:
     store = Holding(3 * CHUNK + 1)
-    drain = Drain(
-        store, cast("None", object()), quiet_guard(), clock, pace=Pace(1), meters=Meters()  # type: ignore[arg-type]
-    )  # fmt: skip
+    drain = drain_of(store, clock)
     drain._dispatch.restore([("/last/", "404", 0.0, 1)])
     seen = []
     for _ in range(4):
@@ -128,19 +140,14 @@ def test_of_many_that_wait_some_are_read_between_two_looks_at_the_valve(clock: H
 def test_what_waits_is_read_while_nothing_flows_too_and_counts_as_backlog(
     clock: HandClock,
 ) -> None:
-    class Shut(Holding):
+    class Shut(Changing):
         valve = ValveRow(on=False)
-
-        def changed(self) -> bool:
-            return True
 
         def signs(self) -> Signs:
             return super().signs()._replace(valve=self.valve)
 
     store = Shut(CHUNK)
-    drain = Drain(
-        store, cast("None", object()), quiet_guard(), clock, pace=Pace(1), meters=Meters()  # type: ignore[arg-type]
-    )  # fmt: skip
+    drain = drain_of(store, clock)
     drain._look()
     assert (drain.flowing, drain._unread) == (False, False)
     store.valve = ValveRow(on=True)
@@ -153,7 +160,7 @@ def test_what_waits_is_read_while_nothing_flows_too_and_counts_as_backlog(
 
 
 def test_what_jenkins_forgot_is_backlog_after_a_start_too(clock: HandClock) -> None:
-    class Forgotten(Holding):
+    class Forgotten(Changing):
         def recall(self, *_: object) -> list[list[Place]]:
             return [[Place(1, "forgotten", "/path/", 0.0, 0.0, 0, recalled=True)]]
 
@@ -161,15 +168,12 @@ def test_what_jenkins_forgot_is_backlog_after_a_start_too(clock: HandClock) -> N
     store.places = [Place(2, "waits", "/path/", 0.0, 0.0, 0)]
     guard.has_asked = False  # nothing flows before Jenkins was asked
     guard.recalled = lambda _: setattr(guard, "readiness", guard.readiness._replace(restart=None))
-    drain = Drain(
-        store, cast("None", object()), guard, clock, pace=Pace(1), meters=Meters(), recall=30.0  # type: ignore[arg-type]
-    )  # fmt: skip
+    drain = drain_of(store, clock, guard, recall=30.0)
     drain._look()
     guard.readiness, guard.has_asked = guard.readiness._replace(restart=Restart(0.0, 1.0)), True
     drain._look()
     store.places.append(Place(3, "new", "/path/", 0.0, 0.0, 0))
-    drain._stale, drain._newest = False, 3
-    drain._read_places(backlog=drain._backlog)
+    drain._look()
     job = drain._take()
     assert job is not None
     assert job.lane == "new", "a live webhook has its turn before the backlog"
@@ -184,13 +188,9 @@ def test_that_all_rests_is_told_even_if_what_waits_cannot_be_read(clock: HandClo
             raise StoreError("the database is damaged")
 
     told: list[int | None] = []
-    drain = Drain(
-        Damaged(1), cast("None", object()), quiet_guard(), clock, pace=Pace(1), meters=Meters(),  # type: ignore[arg-type]
-        on_state=lambda: told.append(watched.resting),
-    )  # fmt: skip
-    watched = drain
+    watched: Drain = drain_of(Damaged(1), clock, on_state=lambda: told.append(watched.resting))
     with pytest.raises(StoreError):
-        drain._look()
+        watched._look()
     assert told == [7]
 
 
